@@ -1,0 +1,76 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The address map of the x86-64 machine: every fixed address is here and
+ * nowhere else.
+ *
+ * Memory
+ *
+ *	0x0_0000_0400  BIOS data area; 0x40e holds the segment of the EBDA
+ *	0x0_0000_0500  GDT and IDT of the boot CPU
+ *	0x0_0000_6000  PVH start info or multiboot information, up to 0x20000
+ *	0x0_0000_7000  Linux zero page (struct boot_params)
+ *	0x0_0000_8000  Linux setup_data
+ *	0x0_0000_9000  page tables of the 64-bit entry, six pages
+ *	0x0_0002_0000  kernel command line, up to 64 KiB
+ *	0x0_0009_fc00  EBDA: MP floating pointer
+ *	0x0_000a_0000  no RAM: VGA window and option ROMs of a PC (unclaimed)
+ *	0x0_000e_0000  firmware tables: RSDP, ACPI tables, MP configuration table
+ *	0x0_0010_0000  RAM, kernel
+ *	0x0_c000_0000  end of low RAM at the latest; MMIO hole up to 4 GiB:
+ *	    c000_0000      devices
+ *	    fec0_0000      IOAPIC
+ *	    fee0_0000      local APIC
+ *	    fffb_c000      KVM's identity map page, then three pages of TSS
+ *	0x1_0000_0000  RAM that did not fit below
+ *
+ * Ports: the PC's own (20 PIC, 40 PIT, 61 system control, 64 i8042, 70 RTC,
+ * 80 POST, 92 fast A20, 3f8/2f8/3e8/2e8 UARTs, cf9 reset) and these:
+ *
+ *	0xe8   milestone register of --stats      0xe9, 0x402  debug console
+ *	0xed   I/O delay                          0xf4         debug exit
+ *	0x600  ACPI power management block
+ */
+#ifndef TANE_ARCH_X86_64_LAYOUT_H
+#define TANE_ARCH_X86_64_LAYOUT_H
+
+#define LAYOUT_BDA_EBDA_SEGMENT 0x40eull
+#define LAYOUT_GDT              0x500ull
+#define LAYOUT_BOOT_INFO        0x6000ull /* PVH, multiboot */
+#define LAYOUT_BOOT_INFO_SIZE   0x1a000ull
+#define LAYOUT_ZERO_PAGE        0x7000ull
+#define LAYOUT_SETUP_DATA       0x8000ull
+#define LAYOUT_PAGE_TABLES      0x9000ull
+#define LAYOUT_CMDLINE          0x20000ull
+#define LAYOUT_CMDLINE_SIZE     0x10000ull
+#define LAYOUT_EBDA             0x9fc00ull
+#define LAYOUT_EBDA_SIZE        0x400ull
+#define LAYOUT_LOW_RAM_END      0xa0000ull
+#define LAYOUT_TABLES           0xe0000ull
+#define LAYOUT_TABLES_SIZE      0x20000ull
+#define LAYOUT_HIGH_MEMORY      0x100000ull
+#define LAYOUT_HOLE             0xc0000000ull
+#define LAYOUT_HOLE_END         0x100000000ull
+#define LAYOUT_IOAPIC           0xfec00000ull
+#define LAYOUT_LAPIC            0xfee00000ull
+#define LAYOUT_KVM_IDENTITY_MAP 0xfffbc000ull
+#define LAYOUT_KVM_TSS          0xfffbd000ull
+
+#define PORT_SYSTEM_CONTROL 0x61 /* NMI status and speaker */
+#define PORT_I8042_DATA     0x60
+#define PORT_I8042_COMMAND  0x64
+#define PORT_RTC            0x70 /* index, data */
+#define PORT_POST           0x80
+#define PORT_FAST_A20       0x92
+#define PORT_MILESTONE      0xe8
+#define PORT_DEBUG_CONSOLE  0xe9
+#define PORT_DELAY          0xed
+#define PORT_DEBUG_EXIT     0xf4 /* four bytes wide */
+#define PORT_BIOS_DEBUG     0x402
+#define PORT_ACPI_PM        0x600 /* PM1a event 0..3, PM1a control 4..5, timer 8..b */
+#define PORT_RESET_CONTROL  0xcf9
+
+#define IRQ_RTC       8
+#define IRQ_SCI       9
+#define NR_IOAPIC_PINS 24
+
+#endif

@@ -1,0 +1,137 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Boot images: from the bytes of a file to a list of segments and an entry.
+ *
+ * Everything in src/boot is a pure function over bytes: it opens no file, knows
+ * no VM and touches no guest memory, so each format can be fuzzed as it stands.
+ * The file is hostile. The road of a kernel:
+ *
+ *	boot_kernel_parse()   detects the format (bzimage.c, multiboot.c, pvh.c,
+ *	                      elf.c), unpacks it and fills a struct boot_kernel
+ *	(arch)                copies the segments to guest memory, chooses places
+ *	                      for the initrd, the command line and the hand-off
+ *	zero_page_build(), pvh_start_info_build(), multiboot_info_build()
+ *	                      write what the kernel finds in memory at its entry
+ */
+#ifndef TANE_BOOT_BOOT_H
+#define TANE_BOOT_BOOT_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <asm/bootparam.h>
+
+#include "util/bytes.h"
+#include "util/err.h"
+
+/* How the kernel is entered. */
+enum boot_protocol {
+	BOOT_AUTO,      /* only as a wish: take what the image offers */
+	BOOT_LINUX,     /* 64-bit entry, RSI = zero page (Documentation/x86/boot.rst) */
+	BOOT_PVH,       /* 32-bit entry, EBX = hvm_start_info (Xen pvh.rst) */
+	BOOT_MULTIBOOT, /* 32-bit entry, EAX = magic, EBX = information (Multiboot 0.6.96) */
+};
+
+const char *boot_protocol_name(enum boot_protocol protocol);
+
+#define BOOT_MAX_SEGMENTS 64
+
+/*
+ * A piece of guest memory: `data` first, then zeros up to `size` bytes.
+ * data.size <= size, and gpa + size does not wrap.
+ */
+struct boot_segment {
+	uint64_t gpa;
+	uint64_t size;
+	struct bytes data;
+};
+
+struct boot_kernel {
+	enum boot_protocol protocol;
+	uint64_t entry; /* guest physical */
+	struct boot_segment segments[BOOT_MAX_SEGMENTS];
+	unsigned nr_segments;
+	uint64_t low, high; /* all memory the kernel needs until it manages it itself */
+
+	/* Linux only; for an ELF vmlinux, setup is what a loader has to fill in. */
+	struct setup_header setup;
+	uint32_t cmdline_size;    /* longest command line in bytes, NUL not counted */
+	uint64_t initrd_addr_max; /* last byte that an initrd may occupy */
+
+	uint32_t multiboot_flags; /* of the multiboot header */
+
+	uint8_t *unpacked; /* backs segments[].data if the file was compressed; owned */
+};
+
+/*
+ * Parse a kernel image.
+ *
+ * `wish` forces a protocol or is BOOT_AUTO. `max_size` bounds what the unpacked
+ * kernel may occupy (the guest's RAM, in bytes). The segments point into `file`
+ * or into kernel->unpacked: both must live until they have been copied. On
+ * success release with boot_kernel_free(); on an error there is nothing to free
+ * and the message tells what is wrong with the image, without its file name.
+ */
+int boot_kernel_parse(struct boot_kernel *kernel, struct bytes file, enum boot_protocol wish,
+		      uint64_t max_size, struct err *err);
+void boot_kernel_free(struct boot_kernel *kernel);
+
+/* One row of the guest's memory map; type as in ACPI 15.1 (1 RAM, 2 reserved, 3 ACPI). */
+struct boot_memory {
+	uint64_t base;
+	uint64_t size;
+	uint32_t type;
+};
+
+#define BOOT_MEMORY_RAM      1
+#define BOOT_MEMORY_RESERVED 2
+
+/* A module of PVH or multiboot, or Linux's initrd, already placed in guest memory. */
+struct boot_module {
+	uint64_t gpa;
+	uint64_t size;
+	const char *cmdline; /* may be NULL */
+};
+
+/* What the kernel shall find at its entry. All addresses are guest physical. */
+struct boot_handoff {
+	const char *cmdline;
+	uint64_t cmdline_gpa; /* where the caller puts it (Linux) */
+	const struct boot_memory *memory;
+	unsigned nr_memory;
+	const struct boot_module *modules; /* Linux: at most one, the initrd */
+	unsigned nr_modules;
+	uint64_t rsdp_gpa;
+	uint64_t setup_data_gpa; /* Linux: head of the setup_data list, 0 for none */
+};
+
+/* Linux: fill the boot_params page. */
+int zero_page_build(struct boot_params *page, const struct boot_kernel *kernel,
+		    const struct boot_handoff *handoff, struct err *err);
+
+/* Linux: a SETUP_RNG_SEED setup_data node (type 9). Returns its size in bytes. */
+#define SETUP_DATA_RNG_SIZE (16 + 32)
+void setup_data_rng_build(uint8_t node[SETUP_DATA_RNG_SIZE], const uint8_t seed[32]);
+
+/*
+ * PVH and multiboot: write the information structure and all it points to
+ * (command line, modules, memory map) into `buffer`, which will lie at `gpa`
+ * (8-byte aligned, below 4 GiB). The structure itself is at its beginning.
+ * -1 if `size` is too small.
+ */
+int pvh_start_info_build(uint8_t *buffer, size_t size, uint64_t gpa,
+			 const struct boot_handoff *handoff, struct err *err);
+int multiboot_info_build(uint8_t *buffer, size_t size, uint64_t gpa,
+			 const struct boot_handoff *handoff, struct err *err);
+
+/* The value of EAX at a multiboot kernel's entry. */
+#define MULTIBOOT_BOOTLOADER_MAGIC 0x2BADB002u
+
+/*
+ * Where a blob of `size` bytes goes: as high as possible in RAM, its last byte
+ * not above `limit`, page aligned, not touching [avoid_low, avoid_high).
+ * `memory` is sorted. Returns false if it fits nowhere.
+ */
+bool boot_place_high(const struct boot_memory *memory, unsigned nr_memory, uint64_t size,
+		     uint64_t limit, uint64_t avoid_low, uint64_t avoid_high, uint64_t *gpa);
+
+#endif
