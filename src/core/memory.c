@@ -1,0 +1,194 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Guest memory: the one place that turns a guest physical address and a length
+ * into a pointer.
+ *
+ * RAM is a few regions of anonymous memory, reserved but not touched: the host
+ * gives a page when the guest first uses it, 2 MiB at a time where transparent
+ * huge pages can be had. Each region is one KVM memory slot.
+ *
+ * Every access names its whole range. find() refuses what is not entirely
+ * inside one region, in arithmetic that cannot wrap; nothing else in the
+ * program computes an address in guest RAM.
+ *
+ * KVM's dirty log knows what the guest wrote, but not what we wrote through our
+ * own mapping. So every pointer for writing marks its pages in a bitmap, which
+ * a snapshot or a migration merges with KVM's. The bitmap is anonymous memory
+ * too: what is never marked costs nothing.
+ */
+#include <string.h>
+#include <sys/mman.h>
+
+#include "core/memory.h"
+#include "util/bytes.h"
+
+#define HUGE_PAGE_SIZE (2ull << 20)
+#define PAGE_SHIFT     12
+
+/* Anonymous memory of `size` bytes, aligned so that huge pages fit. */
+static uint8_t *reserve(uint64_t size)
+{
+	uint64_t padded = size + HUGE_PAGE_SIZE;
+	uint8_t *start, *aligned;
+
+	if (padded < size || padded > SIZE_MAX / 2)
+		return NULL;
+	start = mmap(NULL, padded, PROT_READ | PROT_WRITE,
+		     MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	if (start == MAP_FAILED)
+		return NULL;
+	aligned = (uint8_t *)align_up((uintptr_t)start, HUGE_PAGE_SIZE);
+	if (aligned > start)
+		munmap(start, (size_t)(aligned - start));
+	munmap(aligned + size, (size_t)(start + padded - (aligned + size)));
+	/* Wishes: neither failing changes what the guest sees. */
+	(void)madvise(aligned, size, MADV_HUGEPAGE);
+	(void)madvise(aligned, size, MADV_DONTDUMP);
+	return aligned;
+}
+
+static void release(struct memory_region *region)
+{
+	munmap(region->hva, region->size);
+	munmap(region->dirty, region->dirty_size);
+}
+
+int memory_add_ram(struct memory *memory, const struct kvm_vm *vm, uint64_t gpa,
+		   uint64_t size, struct err *err)
+{
+	struct memory_region *region = &memory->regions[memory->nr_regions];
+	void *dirty;
+
+	if (memory->nr_regions == MEMORY_MAX_REGIONS)
+		return err_set(err, "guest memory: more than %d regions",
+			       MEMORY_MAX_REGIONS);
+	if (!size || size % MEMORY_PAGE_SIZE || gpa % MEMORY_PAGE_SIZE ||
+	    gpa + size < gpa)
+		return err_set(err,
+			       "guest memory: 0x%llx bytes at 0x%llx are not whole pages",
+			       (unsigned long long)size, (unsigned long long)gpa);
+
+	*region = (struct memory_region){
+		.gpa = gpa,
+		.size = size,
+		.hva = reserve(size),
+		.dirty_size = align_up((size >> PAGE_SHIFT) / 8 + 8, MEMORY_PAGE_SIZE),
+	};
+	if (!region->hva)
+		return err_errno(err, "guest memory: cannot reserve %llu MiB (--mem)",
+				 (unsigned long long)(size >> 20));
+	dirty = mmap(NULL, region->dirty_size, PROT_READ | PROT_WRITE,
+		     MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	if (dirty == MAP_FAILED) {
+		munmap(region->hva, size);
+		return err_errno(err, "guest memory: dirty bitmap");
+	}
+	region->dirty = dirty;
+	if (kvm_vm_set_memory(vm, memory->nr_regions, gpa, size, region->hva, 0, err)) {
+		release(region);
+		return err_prefix(err, "guest memory (--mem): ");
+	}
+	memory->nr_regions++;
+	return 0;
+}
+
+void memory_destroy(struct memory *memory)
+{
+	while (memory->nr_regions)
+		release(&memory->regions[--memory->nr_regions]);
+}
+
+int memory_discard(struct memory *memory, struct err *err)
+{
+	for (unsigned i = 0; i < memory->nr_regions; i++) {
+		struct memory_region *region = &memory->regions[i];
+
+		if (madvise(region->hva, region->size, MADV_DONTNEED))
+			return err_errno(err, "guest memory: cannot clear it");
+		/* A page that became zero has changed too. */
+		memset(region->dirty, 0xff, (region->size >> PAGE_SHIFT) / 8);
+	}
+	return 0;
+}
+
+static const struct memory_region *find(const struct memory *memory, uint64_t gpa,
+					uint64_t len)
+{
+	for (unsigned i = 0; i < memory->nr_regions; i++) {
+		const struct memory_region *region = &memory->regions[i];
+
+		if (gpa >= region->gpa &&
+		    range_within(gpa - region->gpa, len, region->size))
+			return region;
+	}
+	return NULL;
+}
+
+static void mark_dirty(const struct memory_region *region, uint64_t offset, uint64_t len)
+{
+	if (!len)
+		return;
+	for (uint64_t page = offset >> PAGE_SHIFT;
+	     page <= (offset + len - 1) >> PAGE_SHIFT; page++)
+		__atomic_fetch_or(&region->dirty[page / 64], 1ull << (page % 64),
+				  __ATOMIC_RELAXED);
+}
+
+const void *memory_for_read(const struct memory *memory, uint64_t gpa, uint64_t len)
+{
+	const struct memory_region *region = find(memory, gpa, len);
+
+	return region ? region->hva + (gpa - region->gpa) : NULL;
+}
+
+void *memory_for_write(struct memory *memory, uint64_t gpa, uint64_t len)
+{
+	const struct memory_region *region = find(memory, gpa, len);
+
+	if (!region)
+		return NULL;
+	mark_dirty(region, gpa - region->gpa, len);
+	return region->hva + (gpa - region->gpa);
+}
+
+bool memory_read(const struct memory *memory, uint64_t gpa, void *to, size_t len)
+{
+	const void *from = memory_for_read(memory, gpa, len);
+
+	if (!from)
+		return false;
+	memcpy(to, from, len);
+	return true;
+}
+
+bool memory_write(struct memory *memory, uint64_t gpa, const void *from, size_t len)
+{
+	void *to = memory_for_write(memory, gpa, len);
+
+	if (!to)
+		return false;
+	memcpy(to, from, len);
+	return true;
+}
+
+bool memory_take_dirty(struct memory *memory, unsigned region, uint64_t page)
+{
+	const struct memory_region *r = &memory->regions[region];
+	uint64_t bit = 1ull << (page % 64);
+
+	if (region >= memory->nr_regions || page >= r->size >> PAGE_SHIFT)
+		return false;
+	return __atomic_fetch_and(&r->dirty[page / 64], ~bit, __ATOMIC_RELAXED) & bit;
+}
+
+bool memory_owns(const struct memory *memory, uintptr_t hva)
+{
+	for (unsigned i = 0; i < memory->nr_regions; i++) {
+		const struct memory_region *region = &memory->regions[i];
+
+		if (hva >= (uintptr_t)region->hva &&
+		    hva - (uintptr_t)region->hva < region->size)
+			return true;
+	}
+	return false;
+}
