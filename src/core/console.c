@@ -1,0 +1,386 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * A console.
+ *
+ * Output: vCPU threads put bytes into a bounded ring; the loop writes them out.
+ * So no vCPU ever sits in write(2). The first byte in an empty ring arms a timer
+ * of a millisecond, which gathers a burst of output into one write. When the
+ * ring is nearly full, console_put() says so: the device tells its guest that
+ * the transmitter is busy, and a vCPU that writes nevertheless waits. The rest
+ * of the ring is headroom for those that were under way. A slow reader thus
+ * slows the guest down, and no byte is lost. A reader that is gone (EPIPE) is
+ * another matter: from then on output is dropped.
+ *
+ * Input: bytes are read only when the device has room and the last ones are
+ * delivered, so whatever is pasted waits in the kernel's buffer. At the end of
+ * input the descriptor is dropped, so that EOF does not spin.
+ *
+ * On a terminal Ctrl-a is the escape key: x ends the VM, h helps, b sends a
+ * break, and Ctrl-a itself passes one Ctrl-a on.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "core/console.h"
+#include "util/fd.h"
+
+#define HEADROOM       4096u /* more bytes than vCPUs can have under way */
+#define LOW_WATER      (CONSOLE_OUTPUT_SIZE / 2)
+#define FLUSH_DELAY_NS 1000000
+#define ESCAPE_KEY     0x01 /* Ctrl-a */
+
+/* A full pipe takes this much without blocking, even if the descriptor blocks. */
+#define WRITE_CHUNK 4096u
+
+bool console_put(struct console *console, uint8_t byte)
+{
+	bool was_empty, urgent, room;
+
+	pthread_mutex_lock(&console->lock);
+	was_empty = console->used == 0;
+	if (!console->broken && console->used < CONSOLE_OUTPUT_SIZE) {
+		console->output[(console->head + console->used) % CONSOLE_OUTPUT_SIZE] =
+			byte;
+		console->used++;
+	}
+	urgent = console->used == LOW_WATER;
+	room = console->used < CONSOLE_OUTPUT_SIZE - HEADROOM;
+	if (!room)
+		console->full = true;
+	pthread_mutex_unlock(&console->lock);
+
+	if (urgent)
+		loop_event_signal(&console->urgent);
+	else if (was_empty)
+		loop_timer_arm(&console->flush, loop_now() + FLUSH_DELAY_NS);
+	return room;
+}
+
+bool console_is_writable(struct console *console)
+{
+	bool room;
+
+	pthread_mutex_lock(&console->lock);
+	room = !console->full;
+	pthread_mutex_unlock(&console->lock);
+	return room;
+}
+
+/* Take `n` bytes out of the ring. */
+static void consume(struct console *console, size_t n)
+{
+	bool resumed;
+
+	pthread_mutex_lock(&console->lock);
+	console->head = (console->head + n) % CONSOLE_OUTPUT_SIZE;
+	console->used -= n;
+	resumed = console->full && console->used <= LOW_WATER;
+	if (resumed)
+		console->full = false;
+	pthread_mutex_unlock(&console->lock);
+	if (resumed)
+		console->ops->writable(console->opaque);
+}
+
+/* Nobody reads any more: drop what is there and all that comes. */
+static void give_up_output(struct console *console)
+{
+	size_t used;
+
+	pthread_mutex_lock(&console->lock);
+	console->broken = true;
+	used = console->used;
+	pthread_mutex_unlock(&console->lock);
+	consume(console, used);
+}
+
+/* Write one piece. false when nothing more can be written now. */
+static bool write_piece(struct console *console)
+{
+	size_t n;
+	ssize_t written;
+
+	/* Only this thread takes bytes out, so `head` and the bytes stay put. */
+	pthread_mutex_lock(&console->lock);
+	n = console->used;
+	pthread_mutex_unlock(&console->lock);
+	if (n > CONSOLE_OUTPUT_SIZE - console->head)
+		n = CONSOLE_OUTPUT_SIZE - console->head;
+	if (n > WRITE_CHUNK)
+		n = WRITE_CHUNK;
+	if (!n)
+		return false;
+	written = write(console->out.fd, console->output + console->head, n);
+	if (written < 0 && errno == EINTR)
+		return true;
+	if (written < 0 && errno == EAGAIN)
+		return false;
+	if (written < 0) {
+		fprintf(stderr, "tane: console output is lost from here on: %s\n",
+			strerror(errno));
+		give_up_output(console);
+		return false;
+	}
+	consume(console, (size_t)written);
+	return true;
+}
+
+static bool output_is_empty(struct console *console)
+{
+	bool empty;
+
+	pthread_mutex_lock(&console->lock);
+	empty = console->used == 0;
+	pthread_mutex_unlock(&console->lock);
+	return empty;
+}
+
+static void watch_output(struct console *console, bool watch)
+{
+	if (watch == console->out_watched || !console->out_pollable)
+		return;
+	loop_modify(console->loop, &console->out, watch ? EPOLLOUT : 0);
+	console->out_watched = watch;
+}
+
+static void flush(void *opaque)
+{
+	struct console *console = opaque;
+
+	while (write_piece(console))
+		;
+	watch_output(console, !output_is_empty(console));
+}
+
+static void output_ready(void *opaque, uint32_t epoll_events)
+{
+	struct console *console = opaque;
+
+	/* With nothing to write, EPOLLERR says that the reader is gone. */
+	if ((epoll_events & (EPOLLERR | EPOLLHUP)) && output_is_empty(console)) {
+		loop_remove(console->loop, &console->out);
+		console->out_pollable = false;
+		return;
+	}
+	flush(console);
+}
+
+static void print_help(void)
+{
+	static const char text[] = "\r\n"
+				   "Ctrl-a x  end the virtual machine\r\n"
+				   "Ctrl-a b  send a break\r\n"
+				   "Ctrl-a h  this help\r\n"
+				   "Ctrl-a Ctrl-a  send Ctrl-a\r\n";
+
+	fputs(text, stderr);
+}
+
+/* The key after Ctrl-a. Returns true if the byte is for the guest after all. */
+static bool handle_escape(struct console *console, uint8_t key)
+{
+	switch (key) {
+	case 'x':
+		console->ops->quit(console->opaque);
+		return false;
+	case 'b':
+		console->ops->send_break(console->opaque);
+		return false;
+	case 'h':
+	case '?':
+		print_help();
+		return false;
+	default:
+		return key == ESCAPE_KEY;
+	}
+}
+
+/* Take the escape sequences out of console->input. */
+static void filter_escapes(struct console *console)
+{
+	size_t kept = 0;
+
+	for (size_t i = 0; i < console->input_used; i++) {
+		uint8_t byte = console->input[i];
+		bool pass = true;
+
+		if (console->escaped) {
+			console->escaped = false;
+			pass = handle_escape(console, byte);
+		} else if (byte == ESCAPE_KEY) {
+			console->escaped = true;
+			pass = false;
+		}
+		if (pass)
+			console->input[kept++] = byte;
+	}
+	console->input_used = kept;
+}
+
+static void close_input(struct console *console)
+{
+	if (console->in_pollable)
+		loop_remove(console->loop, &console->in);
+	console->in_open = false;
+}
+
+/* Fill the buffer. false if there is nothing (now, or ever again). */
+static bool read_input(struct console *console)
+{
+	ssize_t n;
+
+	if (!console->in_open)
+		return false;
+	n = read(console->in.fd, console->input, sizeof(console->input));
+	if (n < 0 && (errno == EAGAIN || errno == EINTR))
+		return false;
+	if (n <= 0) {
+		close_input(console);
+		return false;
+	}
+	console->input_at = 0;
+	console->input_used = (size_t)n;
+	if (console->escapes)
+		filter_escapes(console);
+	return true;
+}
+
+static void watch_input(struct console *console, bool watch)
+{
+	if (!console->in_open || !console->in_pollable || watch == console->in_watched)
+		return;
+	/* Taken out altogether: EPOLLHUP would be reported for an empty mask too. */
+	if (watch) {
+		struct err ignored;
+
+		if (loop_add(console->loop, &console->in, EPOLLIN, &ignored))
+			return;
+	} else {
+		loop_remove(console->loop, &console->in);
+	}
+	console->in_watched = watch;
+}
+
+/* Hand over what the device has room for. true when the buffer is empty then. */
+static bool deliver_input(struct console *console)
+{
+	size_t left = console->input_used - console->input_at;
+	size_t room = left ? console->ops->room(console->opaque) : 0;
+	size_t n = left < room ? left : room;
+
+	if (n)
+		console->ops->receive(console->opaque, console->input + console->input_at,
+				      n);
+	console->input_at += n;
+	return console->input_at == console->input_used;
+}
+
+/* Move input until the source is dry or the device is full. */
+static void pump_input(void *opaque)
+{
+	struct console *console = opaque;
+
+	while (deliver_input(console)) {
+		if (!read_input(console))
+			break;
+	}
+	watch_input(console, console->input_at == console->input_used);
+}
+
+static void input_ready(void *opaque, uint32_t epoll_events)
+{
+	(void)epoll_events;
+	pump_input(opaque);
+}
+
+void console_want_input(struct console *console)
+{
+	loop_event_signal(&console->wanted);
+}
+
+static int open_output(struct console *console, int fd, struct err *err)
+{
+	console->out = (struct loop_source){ .fd = -1,
+					     .ready = output_ready,
+					     .opaque = console };
+	if (fd < 0) {
+		console->broken = true;
+		return 0;
+	}
+	console->out.fd = fd_reopen_nonblocking(fd, O_WRONLY, err);
+	if (console->out.fd < 0)
+		return -1;
+	console->out_pollable = loop_add(console->loop, &console->out, 0, err) == 0;
+	return console->out_pollable || errno == EPERM ? 0 : -1;
+}
+
+static int open_input(struct console *console, int fd, struct err *err)
+{
+	console->in =
+		(struct loop_source){ .fd = -1, .ready = input_ready, .opaque = console };
+	if (fd < 0)
+		return 0;
+	console->in.fd = fd_reopen_nonblocking(fd, O_RDONLY, err);
+	if (console->in.fd < 0)
+		return -1;
+	console->in_open = true;
+	console->in_pollable = loop_add(console->loop, &console->in, EPOLLIN, err) == 0;
+	console->in_watched = console->in_pollable;
+	if (!console->in_pollable && errno != EPERM)
+		return -1;
+	if (!console->in_pollable)
+		console_want_input(console); /* a file: begin reading it */
+	return 0;
+}
+
+int console_init(struct console *console, struct loop *loop, int in_fd, int out_fd,
+		 bool escapes, const struct console_ops *ops, void *opaque,
+		 struct err *err)
+{
+	memset(console, 0, sizeof(*console));
+	console->loop = loop;
+	console->ops = ops;
+	console->opaque = opaque;
+	console->escapes = escapes;
+	pthread_mutex_init(&console->lock, NULL);
+	if (loop_timer_init(&console->flush, loop, flush, console, err) ||
+	    loop_event_init(&console->urgent, loop, flush, console, err) ||
+	    loop_event_init(&console->wanted, loop, pump_input, console, err) ||
+	    open_output(console, out_fd, err) || open_input(console, in_fd, err))
+		return err_prefix(err, "console: ");
+	return 0;
+}
+
+void console_destroy(struct console *console)
+{
+	watch_input(console, false);
+	if (console->out_pollable)
+		loop_remove(console->loop, &console->out);
+	if (console->in.fd >= 0)
+		close(console->in.fd);
+	if (console->out.fd >= 0)
+		close(console->out.fd);
+	loop_timer_destroy(&console->flush, console->loop);
+	loop_event_destroy(&console->urgent, console->loop);
+	loop_event_destroy(&console->wanted, console->loop);
+	pthread_mutex_destroy(&console->lock);
+}
+
+void console_drain(struct console *console, int signal_fd, int timeout_ms)
+{
+	struct pollfd fds[2] = {
+		{ .fd = console->out.fd, .events = POLLOUT },
+		{ .fd = signal_fd, .events = POLLIN },
+	};
+
+	while (!output_is_empty(console)) {
+		if (write_piece(console) || output_is_empty(console))
+			continue;
+		if (poll(fds, 2, timeout_ms) == 0 || (fds[1].revents & POLLIN))
+			return;
+	}
+}

@@ -1,0 +1,87 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * A console: bytes between a serial device of the guest and a pair of file
+ * descriptors of the host (see console.c for how it never loses one).
+ */
+#ifndef TANE_CORE_CONSOLE_H
+#define TANE_CORE_CONSOLE_H
+
+#include <pthread.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "core/loop.h"
+#include "util/err.h"
+
+#define CONSOLE_OUTPUT_SIZE 65536u
+#define CONSOLE_INPUT_SIZE  4096u
+
+/* What the console asks of its device. All run on the loop's thread, no lock held. */
+struct console_ops {
+	/* How many bytes of input the device has room for. */
+	size_t (*room)(void *opaque);
+	/* Take `n` bytes of input, at most what room() gave. */
+	void (*receive)(void *opaque, const uint8_t *data, size_t n);
+	/* The user asked for a break condition (Ctrl-a b). */
+	void (*send_break)(void *opaque);
+	/* There is room for output again, after console_put() said no. */
+	void (*writable)(void *opaque);
+	/* The user asked to end the VM (Ctrl-a x). */
+	void (*quit)(void *opaque);
+};
+
+struct console {
+	struct loop *loop;
+	const struct console_ops *ops;
+	void *opaque;
+
+	pthread_mutex_t lock; /* guards the output ring and `full` */
+	uint8_t output[CONSOLE_OUTPUT_SIZE];
+	size_t head, used;
+	bool full;   /* the device was told so */
+	bool broken; /* nobody reads any more: output is dropped */
+
+	struct loop_source out;
+	bool out_watched;	  /* waiting for EPOLLOUT */
+	bool out_pollable;	  /* regular files are not */
+	struct loop_timer flush;  /* gathers output for a moment */
+	struct loop_event urgent; /* output to write now */
+
+	struct loop_source in;
+	bool in_open, in_watched, in_pollable;
+	struct loop_event wanted; /* the device has room for input again */
+	uint8_t input[CONSOLE_INPUT_SIZE];
+	size_t input_at, input_used;
+	bool escapes; /* Ctrl-a is ours: input is a terminal */
+	bool escaped; /* the last byte was Ctrl-a */
+};
+
+/*
+ * Connect. `in_fd` or `out_fd` may be -1. The descriptors stay the caller's: the
+ * console works on copies that do not block. `escapes`: interpret Ctrl-a.
+ */
+int console_init(struct console *console, struct loop *loop, int in_fd, int out_fd,
+		 bool escapes, const struct console_ops *ops, void *opaque,
+		 struct err *err);
+void console_destroy(struct console *console);
+
+/*
+ * A byte from the guest. Any thread; never blocks. Returns false when the ring
+ * is nearly full: the device then stops its guest until writable() is called.
+ */
+bool console_put(struct console *console, uint8_t byte);
+
+/* Is there room for output? Any thread. */
+bool console_is_writable(struct console *console);
+
+/* The device has room for input again. Any thread. */
+void console_want_input(struct console *console);
+
+/*
+ * Write what is left, without the loop, until all is out, nobody reads, a
+ * signal that is pending for `interrupted` arrives, or `timeout_ms` (-1: none).
+ */
+void console_drain(struct console *console, int signal_fd, int timeout_ms);
+
+#endif

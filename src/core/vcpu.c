@@ -1,0 +1,445 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * vCPUs: a thread that runs the guest, and what happens when KVM gives up.
+ *
+ * The exit path: KVM_RUN returns, handle_exit() switches on the reason, and I/O
+ * goes to the bus, which calls a device. Nothing slow happens on this thread.
+ *
+ * The gate stops vCPUs. Whoever wants them out of the guest closes it and kicks
+ * each thread. A kick sets `immediate_exit` in the area shared with KVM and
+ * then sends a signal. The signal ends a KVM_RUN that is under way; a KVM_RUN
+ * that is about to start sees immediate_exit and returns at once. So a kick
+ * between our check of the gate and the ioctl is not lost. The thread clears
+ * immediate_exit first and looks at the gate second: a kick that it wipes out
+ * closed the gate before, and it will see that.
+ *
+ * A thread that parks first lets KVM finish the I/O instruction that brought
+ * it here (KVM writes the result of an IN only on the next KVM_RUN), so that
+ * registers can be read and set. While it is parked it runs work that the main
+ * thread hands it, since every vCPU ioctl belongs to the vCPU's thread.
+ */
+#include <errno.h>
+#include <inttypes.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "core/vcpu.h"
+#include "core/vm.h"
+
+/* An I/O instruction with a repeat prefix exits many times until it is done. */
+#define MAX_COMPLETIONS 4096
+
+static int kick_signal(void)
+{
+	return SIGRTMIN;
+}
+
+static void on_kick(int signal)
+{
+	(void)signal; /* its only purpose is to make KVM_RUN return EINTR */
+}
+
+int vcpu_install_kick_signal(struct err *err)
+{
+	struct sigaction action = { .sa_handler = on_kick };
+
+	if (sigaction(kick_signal(), &action, NULL))
+		return err_errno(err, "sigaction");
+	return 0;
+}
+
+void vcpu_gate_init(struct vcpu_gate *gate)
+{
+	pthread_condattr_t attr;
+
+	*gate = (struct vcpu_gate){ .closed = true };
+	pthread_mutex_init(&gate->lock, NULL);
+	pthread_condattr_init(&attr);
+	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
+	pthread_cond_init(&gate->changed, &attr);
+	pthread_condattr_destroy(&attr);
+}
+
+void vcpu_gate_destroy(struct vcpu_gate *gate)
+{
+	pthread_cond_destroy(&gate->changed);
+	pthread_mutex_destroy(&gate->lock);
+}
+
+static bool gate_is_closed(const struct vcpu_gate *gate)
+{
+	return __atomic_load_n(&gate->closed, __ATOMIC_SEQ_CST);
+}
+
+/* The guest cannot go on. Only the vCPU whose word ended the VM prints its state. */
+#define DIE(vcpu, ...)                                           \
+	do {                                                     \
+		if (vm_end((vcpu)->vm, VM_DIED, 0, __VA_ARGS__)) \
+			vcpu_arch_dump(vcpu, stderr);            \
+	} while (0)
+
+static void trace_io(const struct vcpu *vcpu, const char *what, enum bus_space space,
+		     uint64_t address, const void *data, unsigned size, unsigned count)
+{
+	uint64_t value = 0;
+
+	memcpy(&value, data, size < sizeof(value) ? size : sizeof(value));
+	fprintf(stderr,
+		"trace: vcpu %u: %s 0x%" PRIx64 " size %u count %u value 0x%" PRIx64
+		" (%s)\n",
+		vcpu->index, what, address, size, count, value,
+		bus_name(&vcpu->vm->bus, space, address));
+}
+
+/* `rep ins` and `rep outs` come with a count: the data moves, the port does not. */
+static void handle_io(struct vcpu *vcpu, struct kvm_run *run)
+{
+	const uint16_t port = run->io.port;
+	const unsigned size = run->io.size, count = run->io.count;
+	const bool is_write = run->io.direction == KVM_EXIT_IO_OUT;
+	uint8_t *data = (uint8_t *)run + run->io.data_offset;
+
+	for (unsigned i = 0; i < count; i++)
+		bus_access(&vcpu->vm->bus, BUS_PIO, port, data + (size_t)i * size, size,
+			   is_write);
+	if (vcpu->vm->config->trace)
+		trace_io(vcpu, is_write ? "out" : "in", BUS_PIO, port, data, size, count);
+}
+
+static void handle_mmio(struct vcpu *vcpu, struct kvm_run *run)
+{
+	bus_access(&vcpu->vm->bus, BUS_MMIO, run->mmio.phys_addr, run->mmio.data,
+		   run->mmio.len, run->mmio.is_write);
+	if (vcpu->vm->config->trace)
+		trace_io(vcpu, run->mmio.is_write ? "mmio write" : "mmio read", BUS_MMIO,
+			 run->mmio.phys_addr, run->mmio.data, run->mmio.len, 1);
+}
+
+static void handle_system_event(struct vcpu *vcpu, const struct kvm_run *run)
+{
+	switch (run->system_event.type) {
+	case KVM_SYSTEM_EVENT_SHUTDOWN:
+		vm_end(vcpu->vm, VM_POWEROFF, 0, NULL);
+		break;
+	case KVM_SYSTEM_EVENT_RESET:
+		vm_end(vcpu->vm, VM_RESET, 0, NULL);
+		break;
+	default:
+		DIE(vcpu, "vcpu %u: KVM reports system event %u", vcpu->index,
+		    run->system_event.type);
+	}
+}
+
+static void handle_exit(struct vcpu *vcpu)
+{
+	struct kvm_run *run = vcpu->kvm.run;
+	const uint32_t reason = run->exit_reason;
+
+	vcpu->exits[reason < KVM_EXIT_REASONS ? reason : KVM_EXIT_REASONS - 1]++;
+	vcpu->io_pending = false;
+	switch (reason) {
+	case KVM_EXIT_IO:
+		vcpu->io_pending = true;
+		handle_io(vcpu, run);
+		return;
+	case KVM_EXIT_MMIO:
+		vcpu->io_pending = true;
+		handle_mmio(vcpu, run);
+		return;
+	case KVM_EXIT_INTR:
+		return;
+	case KVM_EXIT_HLT:
+		/* With an interrupt controller KVM handles HLT itself. */
+		if (vcpu->vm->halt_ends)
+			vm_end(vcpu->vm, VM_POWEROFF, 0, NULL);
+		return;
+	case KVM_EXIT_SYSTEM_EVENT:
+		handle_system_event(vcpu, run);
+		return;
+	case KVM_EXIT_SHUTDOWN:
+		DIE(vcpu, "vcpu %u: triple fault", vcpu->index);
+		return;
+	case KVM_EXIT_FAIL_ENTRY:
+		DIE(vcpu,
+		    "vcpu %u: the CPU refused to enter the guest: hardware reason 0x%llx",
+		    vcpu->index, run->fail_entry.hardware_entry_failure_reason);
+		return;
+	case KVM_EXIT_INTERNAL_ERROR:
+		DIE(vcpu, "vcpu %u: KVM internal error, suberror %u%s", vcpu->index,
+		    run->internal.suberror,
+		    run->internal.suberror == KVM_INTERNAL_ERROR_EMULATION
+			    ? " (it cannot emulate the instruction)"
+			    : "");
+		return;
+	default:
+		DIE(vcpu, "vcpu %u: unexpected exit %u (%s)", vcpu->index, reason,
+		    kvm_exit_name(reason));
+	}
+	if (vcpu->vm->config->trace)
+		fprintf(stderr, "trace: vcpu %u: exit %s\n", vcpu->index,
+			kvm_exit_name(reason));
+}
+
+/* Enter the guest once. */
+static void run_once(struct vcpu *vcpu)
+{
+	struct kvm_run *run = vcpu->kvm.run;
+	int r = kvm_vcpu_run(&vcpu->kvm);
+
+	if (r == 0) {
+		handle_exit(vcpu);
+	} else if (r == -EINTR) {
+		vcpu->kicks++;
+		vcpu->io_pending = false;
+		__atomic_store_n(&run->immediate_exit, 0, __ATOMIC_SEQ_CST);
+	} else if (r != -EAGAIN) {
+		/* EAGAIN: a CPU that waited for its start-up signal was woken. */
+		DIE(vcpu, "vcpu %u: KVM_RUN: %s", vcpu->index, strerror(-r));
+	}
+}
+
+/* Let KVM finish the I/O instruction whose data we have just given it. */
+static void complete_io(struct vcpu *vcpu)
+{
+	for (unsigned i = 0; vcpu->io_pending && i < MAX_COMPLETIONS; i++) {
+		__atomic_store_n(&vcpu->kvm.run->immediate_exit, 1, __ATOMIC_SEQ_CST);
+		run_once(vcpu);
+	}
+	vcpu->io_pending = false;
+}
+
+static void run_work(struct vcpu *vcpu)
+{
+	struct vcpu_gate *gate = &vcpu->vm->gate;
+
+	pthread_mutex_unlock(&gate->lock);
+	vcpu->work_result = vcpu->work(vcpu, &vcpu->err);
+	pthread_mutex_lock(&gate->lock);
+	vcpu->work = NULL;
+	pthread_cond_broadcast(&gate->changed);
+}
+
+/* Wait at the gate. false: the thread shall end. */
+static bool park(struct vcpu *vcpu)
+{
+	struct vcpu_gate *gate = &vcpu->vm->gate;
+	bool go_on;
+
+	complete_io(vcpu);
+	pthread_mutex_lock(&gate->lock);
+	gate->parked++;
+	pthread_cond_broadcast(&gate->changed);
+	while (gate->closed && !gate->quit) {
+		if (vcpu->work)
+			run_work(vcpu);
+		else
+			pthread_cond_wait(&gate->changed, &gate->lock);
+	}
+	gate->parked--;
+	go_on = !gate->quit;
+	pthread_mutex_unlock(&gate->lock);
+	return go_on;
+}
+
+static void note_first_run(struct vcpu *vcpu)
+{
+	struct vm_stats *stats = &vcpu->vm->stats;
+
+	if (vcpu->index == 0 && !stats->first_run_ns)
+		stats->first_run_ns = loop_now();
+}
+
+static void *vcpu_main(void *opaque)
+{
+	struct vcpu *vcpu = opaque;
+	struct vm *vm = vcpu->vm;
+	char name[16];
+
+	snprintf(name, sizeof(name), "vcpu %u", vcpu->index);
+	pthread_setname_np(pthread_self(), name);
+	vcpu->failed = kvm_vcpu_create(&vm->kvm, &vm->kvm_vm, vcpu->index, &vcpu->kvm,
+				       &vcpu->err) ||
+		       vcpu_arch_create(vcpu, &vcpu->err);
+	while (park(vcpu)) {
+		note_first_run(vcpu);
+		while (!gate_is_closed(&vm->gate))
+			run_once(vcpu);
+	}
+	vcpu_arch_destroy(vcpu);
+	kvm_vcpu_close(&vcpu->kvm);
+	return NULL;
+}
+
+static int spawn(struct vm *vm, unsigned index, struct err *err)
+{
+	struct vcpu *vcpu = &vm->vcpus[index];
+	int r;
+
+	vcpu->vm = vm;
+	vcpu->index = index;
+	vcpu->kvm.fd = -1;
+	r = pthread_create(&vcpu->thread, NULL, vcpu_main, vcpu);
+	if (r) {
+		errno = r;
+		return err_errno(err, "vcpu %u: cannot start its thread", index);
+	}
+	vm->nr_vcpus++;
+	return 0;
+}
+
+int vcpus_start(struct vm *vm, struct err *err)
+{
+	const unsigned n = vm->config->cpus;
+
+	vm->vcpus = calloc(n, sizeof(*vm->vcpus));
+	if (!vm->vcpus)
+		return err_set(err, "no memory for %u vCPUs", n);
+	for (unsigned i = 0; i < n; i++) {
+		if (spawn(vm, i, err))
+			return -1;
+	}
+	if (vcpus_pause(vm, 10000 + 100 * (int)n, err))
+		return -1;
+	for (unsigned i = 0; i < n; i++) {
+		if (vm->vcpus[i].failed) {
+			*err = vm->vcpus[i].err;
+			return -1;
+		}
+	}
+	return 0;
+}
+
+void vcpus_stop(struct vm *vm)
+{
+	vcpus_close_gate(vm);
+	pthread_mutex_lock(&vm->gate.lock);
+	vm->gate.quit = true;
+	pthread_cond_broadcast(&vm->gate.changed);
+	pthread_mutex_unlock(&vm->gate.lock);
+	for (unsigned i = 0; i < vm->nr_vcpus; i++)
+		pthread_join(vm->vcpus[i].thread, NULL);
+	free(vm->vcpus);
+	vm->vcpus = NULL;
+	vm->nr_vcpus = 0;
+}
+
+static void kick(struct vcpu *vcpu)
+{
+	/* A vCPU that is not made yet has not run either: it will see the gate. */
+	struct kvm_run *run = __atomic_load_n(&vcpu->kvm.run, __ATOMIC_ACQUIRE);
+
+	if (!run)
+		return;
+	__atomic_store_n(&run->immediate_exit, 1, __ATOMIC_SEQ_CST);
+	pthread_kill(vcpu->thread, kick_signal());
+}
+
+void vcpus_close_gate(struct vm *vm)
+{
+	struct vcpu_gate *gate = &vm->gate;
+
+	pthread_mutex_lock(&gate->lock);
+	__atomic_store_n(&gate->closed, true, __ATOMIC_SEQ_CST);
+	pthread_cond_broadcast(&gate->changed);
+	pthread_mutex_unlock(&gate->lock);
+	for (unsigned i = 0; i < vm->nr_vcpus; i++)
+		kick(&vm->vcpus[i]);
+}
+
+static struct timespec deadline_after(int timeout_ms)
+{
+	struct timespec at;
+
+	clock_gettime(CLOCK_MONOTONIC, &at);
+	at.tv_sec += timeout_ms / 1000;
+	at.tv_nsec += (timeout_ms % 1000) * 1000000L;
+	if (at.tv_nsec >= 1000000000) {
+		at.tv_nsec -= 1000000000;
+		at.tv_sec++;
+	}
+	return at;
+}
+
+int vcpus_pause(struct vm *vm, int timeout_ms, struct err *err)
+{
+	struct vcpu_gate *gate = &vm->gate;
+	const struct timespec deadline = deadline_after(timeout_ms);
+	unsigned missing;
+	int r = 0;
+
+	vcpus_close_gate(vm);
+	pthread_mutex_lock(&gate->lock);
+	while (gate->parked < vm->nr_vcpus && r != ETIMEDOUT)
+		r = pthread_cond_timedwait(&gate->changed, &gate->lock, &deadline);
+	missing = vm->nr_vcpus - gate->parked;
+	pthread_mutex_unlock(&gate->lock);
+	if (missing)
+		return err_set(err, "%u of %u vCPUs did not stop within %d ms", missing,
+			       vm->nr_vcpus, timeout_ms);
+	return 0;
+}
+
+void vcpus_resume(struct vm *vm)
+{
+	struct vcpu_gate *gate = &vm->gate;
+
+	pthread_mutex_lock(&gate->lock);
+	__atomic_store_n(&gate->closed, false, __ATOMIC_SEQ_CST);
+	pthread_cond_broadcast(&gate->changed);
+	pthread_mutex_unlock(&gate->lock);
+}
+
+int vcpu_call(struct vcpu *vcpu, int (*work)(struct vcpu *vcpu, struct err *err),
+	      struct err *err)
+{
+	struct vcpu_gate *gate = &vcpu->vm->gate;
+
+	pthread_mutex_lock(&gate->lock);
+	vcpu->work = work;
+	pthread_cond_broadcast(&gate->changed);
+	while (vcpu->work)
+		pthread_cond_wait(&gate->changed, &gate->lock);
+	pthread_mutex_unlock(&gate->lock);
+	if (vcpu->work_result)
+		*err = vcpu->err;
+	return vcpu->work_result;
+}
+
+void vcpu_wait(struct vm *vm, bool (*ready)(void *opaque), void *opaque)
+{
+	struct vcpu_gate *gate = &vm->gate;
+
+	pthread_mutex_lock(&gate->lock);
+	while (!gate->closed && !ready(opaque))
+		pthread_cond_wait(&gate->changed, &gate->lock);
+	pthread_mutex_unlock(&gate->lock);
+}
+
+void vcpus_wake(struct vm *vm)
+{
+	pthread_mutex_lock(&vm->gate.lock);
+	pthread_cond_broadcast(&vm->gate.changed);
+	pthread_mutex_unlock(&vm->gate.lock);
+}
+
+void vcpus_print_stats(const struct vm *vm, FILE *out)
+{
+	uint64_t total = 0, kicks = 0;
+
+	for (unsigned i = 0; i < vm->nr_vcpus; i++)
+		kicks += vm->vcpus[i].kicks;
+	for (uint32_t reason = 0; reason < KVM_EXIT_REASONS; reason++) {
+		uint64_t n = 0;
+
+		for (unsigned i = 0; i < vm->nr_vcpus; i++)
+			n += vm->vcpus[i].exits[reason];
+		if (n)
+			fprintf(out, "  exit %-18s %" PRIu64 "\n", kvm_exit_name(reason),
+				n);
+		total += n;
+	}
+	fprintf(out, "  exits in all            %" PRIu64 " (and %" PRIu64 " kicks)\n",
+		total, kicks);
+}

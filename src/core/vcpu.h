@@ -1,0 +1,98 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * vCPUs: one thread each, and the gate that stops them (see vcpu.c).
+ */
+#ifndef TANE_CORE_VCPU_H
+#define TANE_CORE_VCPU_H
+
+#include <pthread.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#include "kvm/kvm.h"
+#include "util/err.h"
+
+struct vm;
+struct vcpu_arch; /* what the architecture keeps for a vCPU */
+
+struct vcpu {
+	struct vm *vm;
+	unsigned index;
+	struct kvm_vcpu kvm;
+	struct vcpu_arch *arch;
+	pthread_t thread;
+	bool io_pending; /* KVM still has to finish the last I/O instruction */
+	struct err err;	 /* why it could not be made */
+	bool failed;
+
+	/* Guarded by the gate's lock: a function to run on the parked thread. */
+	int (*work)(struct vcpu *vcpu, struct err *err);
+	int work_result;
+
+	uint64_t exits[KVM_EXIT_REASONS]; /* written by its thread only */
+	uint64_t kicks;			  /* KVM_RUN that a signal ended */
+};
+
+/* The gate in front of KVM_RUN. While it is closed all vCPUs park. */
+struct vcpu_gate {
+	pthread_mutex_t lock;
+	pthread_cond_t changed;
+	bool closed; /* also read without the lock */
+	bool quit;   /* parked threads end */
+	unsigned parked;
+};
+
+/*
+ * Install the handler of the signal that kicks a vCPU out of KVM_RUN. Signal
+ * dispositions are the process's: called once, before any VM starts.
+ */
+int vcpu_install_kick_signal(struct err *err);
+
+void vcpu_gate_init(struct vcpu_gate *gate);
+void vcpu_gate_destroy(struct vcpu_gate *gate);
+
+/*
+ * Make the vCPUs, each in its own thread, parked at the closed gate, and set up
+ * by the architecture but not yet reset. Main thread.
+ */
+int vcpus_start(struct vm *vm, struct err *err);
+
+/* End all vCPU threads and release the vCPUs. Main thread; returns when they are gone. */
+void vcpus_stop(struct vm *vm);
+
+/* Close the gate and kick everybody out of the guest. Any thread, does not wait. */
+void vcpus_close_gate(struct vm *vm);
+
+/*
+ * Close the gate and wait until all vCPUs are parked; their last I/O instruction
+ * is finished then. -1 when one has not come after `timeout_ms`. Main thread.
+ */
+int vcpus_pause(struct vm *vm, int timeout_ms, struct err *err);
+
+/* Open the gate. Main thread. */
+void vcpus_resume(struct vm *vm);
+
+/* Run `work` on the thread of a parked vCPU and return its result. Main thread. */
+int vcpu_call(struct vcpu *vcpu, int (*work)(struct vcpu *vcpu, struct err *err),
+	      struct err *err);
+
+/*
+ * The calling vCPU thread waits until `ready` says so or the gate is closed. It
+ * must hold no lock. Whoever makes the condition true calls vcpus_wake().
+ * `ready` runs under the gate's lock and must be quick.
+ */
+void vcpu_wait(struct vm *vm, bool (*ready)(void *opaque), void *opaque);
+void vcpus_wake(struct vm *vm);
+
+/* Print the exits by reason, all vCPUs together. After vcpus_pause(). */
+void vcpus_print_stats(const struct vm *vm, FILE *out);
+
+/*
+ * What src/arch/ISA/cpu.c does for a vCPU. All run on the vCPU's own thread.
+ */
+int vcpu_arch_create(struct vcpu *vcpu, struct err *err);
+void vcpu_arch_destroy(struct vcpu *vcpu);
+void vcpu_arch_dump(const struct vcpu *vcpu, FILE *out); /* registers and code */
+
+#endif

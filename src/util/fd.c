@@ -1,0 +1,117 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* File descriptors and files; see fd.h. */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "util/fd.h"
+
+int fd_open_image(const char *path, uint64_t *size, struct err *err)
+{
+	struct stat st;
+	off_t end;
+	/* O_NONBLOCK: a FIFO in place of a file must not hang us. */
+	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+
+	if (fd < 0)
+		return err_errno(err, "cannot open it");
+	if (fstat(fd, &st) == 0 && (S_ISREG(st.st_mode) || S_ISBLK(st.st_mode))) {
+		end = lseek(fd, 0, SEEK_END);
+		if (end >= 0) {
+			*size = (uint64_t)end;
+			return fd;
+		}
+	}
+	close(fd);
+	return err_set(err, "not a regular file");
+}
+
+int fd_read_at(int fd, void *to, size_t size, uint64_t offset, struct err *err)
+{
+	uint8_t *at = to;
+
+	while (size) {
+		ssize_t n = pread(fd, at, size, (off_t)offset);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return err_errno(err, "cannot read it");
+		if (n == 0)
+			return err_set(err, "it became shorter while it was read");
+		at += n;
+		size -= (size_t)n;
+		offset += (uint64_t)n;
+	}
+	return 0;
+}
+
+static int read_contents(struct file_contents *file, int fd, uint64_t size,
+			 struct err *err)
+{
+	void *data;
+
+	if (size == 0) {
+		*file = (struct file_contents){ 0 };
+		return 0;
+	}
+	data = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1,
+		    0);
+	if (data == MAP_FAILED)
+		return err_errno(err, "no memory for its %llu bytes",
+				 (unsigned long long)size);
+	(void)madvise(data, size, MADV_HUGEPAGE);
+	if (fd_read_at(fd, data, size, 0, err)) {
+		munmap(data, size);
+		return -1;
+	}
+	*file = (struct file_contents){ .bytes = { data, size }, .mapped = size };
+	return 0;
+}
+
+int file_read(struct file_contents *file, const char *path, uint64_t max, struct err *err)
+{
+	uint64_t size;
+	int fd = fd_open_image(path, &size, err);
+	int r;
+
+	if (fd < 0)
+		return err_prefix(err, "\"%s\": ", path);
+	if (size > max)
+		r = err_set(err, "%llu bytes do not fit: at most %llu",
+			    (unsigned long long)size, (unsigned long long)max);
+	else
+		r = read_contents(file, fd, size, err);
+	close(fd);
+	return r ? err_prefix(err, "\"%s\": ", path) : 0;
+}
+
+void file_release(struct file_contents *file)
+{
+	if (file->mapped)
+		munmap((void *)(uintptr_t)file->bytes.data, file->mapped);
+	*file = (struct file_contents){ 0 };
+}
+
+int fd_reopen_nonblocking(int fd, int flags, struct err *err)
+{
+	struct stat st;
+	char path[32];
+	int copy = -1;
+
+	if (fstat(fd, &st))
+		return err_errno(err, "descriptor %d", fd);
+	if (S_ISFIFO(st.st_mode) || S_ISCHR(st.st_mode)) {
+		snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+		copy = open(path, flags | O_NONBLOCK | O_CLOEXEC | O_NOCTTY);
+	}
+	if (copy < 0)
+		copy = fcntl(fd, F_DUPFD_CLOEXEC, 3);
+	if (copy < 0)
+		return err_errno(err, "descriptor %d", fd);
+	return copy;
+}
