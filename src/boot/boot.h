@@ -25,9 +25,9 @@
 
 /* How the kernel is entered. */
 enum boot_protocol {
-	BOOT_AUTO,      /* only as a wish: take what the image offers */
-	BOOT_LINUX,     /* 64-bit entry, RSI = zero page (Documentation/x86/boot.rst) */
-	BOOT_PVH,       /* 32-bit entry, EBX = hvm_start_info (Xen pvh.rst) */
+	BOOT_AUTO,	/* only as a wish: take what the image offers */
+	BOOT_LINUX,	/* 64-bit entry, RSI = zero page (Documentation/x86/boot.rst) */
+	BOOT_PVH,	/* 32-bit entry, EBX = hvm_start_info (Xen pvh.rst) */
 	BOOT_MULTIBOOT, /* 32-bit entry, EAX = magic, EBX = information (Multiboot 0.6.96) */
 };
 
@@ -54,12 +54,13 @@ struct boot_kernel {
 
 	/* Linux only; for an ELF vmlinux, setup is what a loader has to fill in. */
 	struct setup_header setup;
-	uint32_t cmdline_size;    /* longest command line in bytes, NUL not counted */
-	uint64_t initrd_addr_max; /* last byte that an initrd may occupy */
+	uint32_t cmdline_size;	  /* longest command line in bytes, NUL not counted */
+	uint64_t initrd_addr_max; /* last byte that an initrd may occupy; set for all */
 
 	uint32_t multiboot_flags; /* of the multiboot header */
 
 	uint8_t *unpacked; /* backs segments[].data if the file was compressed; owned */
+	size_t unpacked_size;
 };
 
 /*
@@ -71,8 +72,8 @@ struct boot_kernel {
  * success release with boot_kernel_free(); on an error there is nothing to free
  * and the message tells what is wrong with the image, without its file name.
  */
-int boot_kernel_parse(struct boot_kernel *kernel, struct bytes file, enum boot_protocol wish,
-		      uint64_t max_size, struct err *err);
+int boot_kernel_parse(struct boot_kernel *kernel, struct bytes file,
+		      enum boot_protocol wish, uint64_t max_size, struct err *err);
 void boot_kernel_free(struct boot_kernel *kernel);
 
 /* One row of the guest's memory map; type as in ACPI 15.1 (1 RAM, 2 reserved, 3 ACPI). */
@@ -82,7 +83,7 @@ struct boot_memory {
 	uint32_t type;
 };
 
-#define BOOT_MEMORY_RAM      1
+#define BOOT_MEMORY_RAM	     1
 #define BOOT_MEMORY_RESERVED 2
 
 /* A module of PVH or multiboot, or Linux's initrd, already placed in guest memory. */
@@ -128,10 +129,12 @@ int multiboot_info_build(uint8_t *buffer, size_t size, uint64_t gpa,
 
 /*
  * Where a blob of `size` bytes goes: as high as possible in RAM, its last byte
- * not above `limit`, page aligned, not touching [avoid_low, avoid_high).
+ * not above `limit`, page aligned, not touching [avoid_low, avoid_high) and not
+ * below 1 MiB, where the loader's own structures are.
  * `memory` is sorted. Returns false if it fits nowhere.
  */
 bool boot_place_high(const struct boot_memory *memory, unsigned nr_memory, uint64_t size,
-		     uint64_t limit, uint64_t avoid_low, uint64_t avoid_high, uint64_t *gpa);
+		     uint64_t limit, uint64_t avoid_low, uint64_t avoid_high,
+		     uint64_t *gpa);
 
 #endif

@@ -1,0 +1,252 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * bzImage: what distributions ship as vmlinuz.
+ *
+ *	+--------------------+ 0
+ *	| boot sector, setup | (setup_sects + 1) * 512 bytes of real-mode code,
+ *	|                    | with the setup header at 0x1f1
+ *	+--------------------+
+ *	| protected-mode     | syssize * 16 bytes: a small program that unpacks
+ *	| code               | the payload, and
+ *	|   payload          | at payload_offset, a packed vmlinux (ELF)
+ *	+--------------------+
+ *
+ * The host unpacks the payload, much faster than the guest would, and the
+ * vmlinux is entered at its own 64-bit entry; neither the real-mode code nor the
+ * small program ever runs. A payload that cannot be unpacked here is left to
+ * that small program, entered at its 64-bit entry, if it has one.
+ *
+ * Specification: Linux, Documentation/arch/x86/boot.rst.
+ */
+#include <inttypes.h>
+#include <stddef.h>
+#include <string.h>
+
+#include "boot/formats.h"
+
+#define SETUP_HEADER	  0x1f1
+#define SETUP_MAGIC	  0x202
+#define SETUP_MAGIC_VALUE 0x53726448 /* "HdrS" */
+#define SECTOR		  512
+#define ENTRY_64	  0x200 /* from the start of the protected-mode code */
+#define DEFAULT_ADDRESS	  0x100000
+#define PAGE_SIZE	  4096ull
+#define CMDLINE_DEFAULT	  255
+
+/* Linux maps at most this much of itself (KERNEL_IMAGE_SIZE); its file is smaller. */
+#define UNPACKED_MAX (1ull << 30)
+
+/* A bzImage taken apart. */
+struct bzimage {
+	struct bytes file;
+	struct setup_header setup; /* fields that the image is too old for are zero */
+	struct bytes code;	   /* the protected-mode code */
+	struct bytes payload;	   /* size 0: the image does not tell */
+};
+
+bool bzimage_detect(struct bytes file)
+{
+	return file.size >= SETUP_MAGIC + 4 &&
+	       load_le32(file.data + SETUP_MAGIC) == SETUP_MAGIC_VALUE;
+}
+
+/*
+ * The header ends where the jump instruction in front of "HdrS" leads to. What
+ * follows is code, so an old image must not be read as if it had newer fields.
+ */
+static int read_setup(struct bzimage *image, struct err *err)
+{
+	size_t end, size;
+
+	if (image->file.size < 2 * SECTOR)
+		return err_set(err,
+			       "bzImage: truncated: %zu bytes do not hold the setup"
+			       " header",
+			       image->file.size);
+	end = SETUP_MAGIC + (size_t)image->file.data[SETUP_MAGIC - 1];
+	size = end - SETUP_HEADER;
+	if (size > sizeof(image->setup))
+		size = sizeof(image->setup);
+	memcpy(&image->setup, image->file.data + SETUP_HEADER, size);
+
+	if (image->setup.boot_flag != 0xAA55)
+		return err_set(err, "bzImage: boot_flag is 0x%04x, not 0xaa55",
+			       image->setup.boot_flag);
+	if (image->setup.version < 0x0206)
+		return err_set(err,
+			       "bzImage: boot protocol %u.%02u is too old, 2.06 (Linux"
+			       " 2.6.22) or newer is needed",
+			       image->setup.version >> 8, image->setup.version & 0xff);
+	if (!(image->setup.loadflags & LOADED_HIGH))
+		return err_set(err,
+			       "bzImage: it is a zImage (loaded low), not a bzImage");
+	return 0;
+}
+
+static int find_code(struct bzimage *image, struct err *err)
+{
+	/* boot.rst: for compatibility, 0 means 4. */
+	size_t sects = image->setup.setup_sects ? image->setup.setup_sects : 4;
+	size_t offset = (sects + 1) * SECTOR;
+	uint64_t size = (uint64_t)image->setup.syssize * 16;
+	uint64_t have;
+
+	if (offset >= image->file.size)
+		return err_set(err,
+			       "bzImage: truncated: its real-mode code takes %zu bytes,"
+			       " the file has %zu",
+			       offset, image->file.size);
+	/* Old images are not padded to the paragraphs that syssize counts. */
+	have = image->file.size - offset;
+	if (!size || size >= have + 16)
+		return err_set(
+			err,
+			"bzImage: truncated: its protected-mode code takes %" PRIu64
+			" bytes, the file has %" PRIu64,
+			size, have);
+	bytes_slice(image->file, offset, size < have ? size : have, &image->code);
+	return 0;
+}
+
+static int find_payload(struct bzimage *image, struct err *err)
+{
+	uint32_t offset = image->setup.payload_offset;
+	uint32_t length = image->setup.payload_length;
+
+	if (image->setup.version < 0x0208)
+		return 0;
+	if (!bytes_slice(image->code, offset, length, &image->payload))
+		return err_set(err,
+			       "bzImage: its payload (%u bytes at %u) lies outside its"
+			       " protected-mode code of %zu bytes",
+			       length, offset, image->code.size);
+	return 0;
+}
+
+static int open_image(struct bzimage *image, struct bytes file, struct err *err)
+{
+	memset(image, 0, sizeof(*image));
+	image->file = file;
+	if (read_setup(image, err) || find_code(image, err) || find_payload(image, err))
+		return -1;
+	return 0;
+}
+
+static void take_setup(struct boot_kernel *kernel, const struct bzimage *image)
+{
+	kernel->setup = image->setup;
+	kernel->cmdline_size = image->setup.cmdline_size;
+	if (!kernel->cmdline_size)
+		kernel->cmdline_size = CMDLINE_DEFAULT;
+	kernel->initrd_addr_max = image->setup.initrd_addr_max;
+}
+
+/*
+ * The kernel may use init_size bytes from its start before it looks at its
+ * memory map: nothing else may be placed there, even if no segment claims it.
+ */
+static void reserve_init_size(struct boot_kernel *kernel)
+{
+	uint64_t end = kernel->low + kernel->setup.init_size;
+
+	if (end > kernel->high)
+		kernel->high = align_up(end, PAGE_SIZE);
+}
+
+static int unpack(struct boot_kernel *kernel, const struct bzimage *image,
+		  enum boot_protocol wish, uint64_t max_size, struct err *err)
+{
+	enum decompress_format format = decompress_detect(image->payload);
+	size_t limit = max_size < UNPACKED_MAX ? max_size : UNPACKED_MAX;
+	struct bytes vmlinux;
+	struct elf_image elf;
+
+	if (decompress(format, image->payload, limit, &kernel->unpacked,
+		       &kernel->unpacked_size, err))
+		return err_prefix(err, "bzImage: ");
+
+	vmlinux.data = kernel->unpacked;
+	vmlinux.size = kernel->unpacked_size;
+	if (!elf_detect(vmlinux))
+		return err_set(err, "bzImage: its %s payload holds no ELF file",
+			       decompress_format_name(format));
+	/* A 32-bit kernel has no 64-bit entry, so PVH is the only hope for it. */
+	if (wish == BOOT_AUTO && !elf_open(&elf, vmlinux, err) && elf.is_64)
+		wish = BOOT_LINUX;
+	if (boot_elf_parse(kernel, vmlinux, wish, max_size, err))
+		return err_prefix(err, "bzImage: unpacked vmlinux: ");
+	reserve_init_size(kernel);
+	return 0;
+}
+
+/* Let the image unpack itself in the guest. */
+static int load_as_it_is(struct boot_kernel *kernel, const struct bzimage *image,
+			 uint64_t max_size, struct err *err)
+{
+	const struct setup_header *setup = &image->setup;
+	uint64_t address = DEFAULT_ADDRESS;
+	uint64_t size = image->code.size;
+
+	if (setup->version >= 0x020a && setup->pref_address)
+		address = setup->pref_address;
+	if (setup->init_size > size)
+		size = setup->init_size;
+	if (image->code.size <= ENTRY_64)
+		return err_set(err,
+			       "bzImage: protected-mode code of %zu bytes has no 64-bit"
+			       " entry at 0x%x",
+			       image->code.size, ENTRY_64);
+	if (boot_segment_add(kernel, address, size, image->code, max_size, err))
+		return err_prefix(err, "bzImage: ");
+	kernel->protocol = BOOT_LINUX;
+	kernel->entry = address + ENTRY_64;
+	return 0;
+}
+
+/* The payload cannot be unpacked here: say why in front of what is missing. */
+static int cannot_unpack(const struct bzimage *image, enum decompress_format format,
+			 const char *missing, struct err *err)
+{
+	if (!image->payload.size)
+		return err_set(err,
+			       "bzImage: boot protocol %u.%02u does not tell where the"
+			       " payload is, and %s",
+			       image->setup.version >> 8, image->setup.version & 0xff,
+			       missing);
+	if (format == DECOMPRESS_UNKNOWN)
+		return err_set(err,
+			       "bzImage: its payload is packed in an unknown format,"
+			       " and %s",
+			       missing);
+	return err_set(err,
+		       "bzImage: its payload is packed with %s, this tane was built"
+		       " without %s, and %s",
+		       decompress_format_name(format), decompress_library_name(format),
+		       missing);
+}
+
+int bzimage_parse(struct boot_kernel *kernel, struct bytes file, enum boot_protocol wish,
+		  uint64_t max_size, struct err *err)
+{
+	enum decompress_format format;
+	struct bzimage image;
+
+	if (wish == BOOT_MULTIBOOT)
+		return err_set(err, "a Linux bzImage offers no multiboot");
+	if (open_image(&image, file, err))
+		return -1;
+	take_setup(kernel, &image);
+
+	format = decompress_detect(image.payload);
+	if (decompress_is_built_in(format))
+		return unpack(kernel, &image, wish, max_size, err);
+	if (wish == BOOT_PVH)
+		return cannot_unpack(&image, format,
+				     "only an unpacked vmlinux has a PVH"
+				     " entry",
+				     err);
+	if (!(image.setup.xloadflags & XLF_KERNEL_64))
+		return cannot_unpack(&image, format, "it has no 64-bit entry of its own",
+				     err);
+	return load_as_it_is(kernel, &image, max_size, err);
+}
