@@ -240,7 +240,7 @@ int state_load(struct bytes image, const char *section_name,
 	       const struct state_layout *layout, void *object, struct err *err)
 {
 	const struct state_field *known;
-	struct section section;
+	struct section section = { 0 };
 	struct bytes payload;
 	struct field field;
 
