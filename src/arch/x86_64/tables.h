@@ -33,9 +33,36 @@ struct tables_area {
 	uint64_t gpa;
 };
 
+/* SLP_TYPa of \_S5: what a guest writes with SLP_EN to PM1a control to power off. */
+#define ACPI_SLP_TYP_S5 0
+
 /*
- * Append the ACPI tables: RSDP (first, 16-byte aligned), XSDT, FADT, FACS,
- * DSDT, MADT. *rsdp_gpa gets the address of the RSDP.
+ * The interrupts as both languages tell them: ISA interrupt n is pin n of the
+ * one I/O APIC, but the timer, ISA interrupt 0, is pin 2. All are edge
+ * triggered and active high, but the SCI is level triggered and active high.
+ */
+#define TABLES_TIMER_PIN 2
+
+/*
+ * Take `size` bytes, zeroed, at a guest address that is a multiple of
+ * `alignment` (a power of two). `what` names them in the error when the area
+ * is full; then NULL.
+ */
+void *tables_take(struct tables_area *area, size_t size, size_t alignment,
+		  const char *what, struct err *err);
+
+/* The guest address of `p`, which points into the area. Below 4 GiB. */
+uint32_t tables_gpa(const struct tables_area *area, const void *p);
+
+/* The byte that makes the sum of all bytes 0, as both languages want it. */
+uint8_t tables_checksum(const void *table, size_t size);
+
+/* The ID of the I/O APIC: one that no CPU has, or 0 if they have taken all of 0..254. */
+uint8_t tables_ioapic_id(const struct tables_config *config);
+
+/*
+ * Append the ACPI tables: RSDP (first, 16-byte aligned), RSDT, XSDT,
+ * FACS, DSDT, FADT, MADT. *rsdp_gpa gets the address of the RSDP.
  */
 int acpi_build(struct tables_area *area, const struct tables_config *config,
 	       uint64_t *rsdp_gpa, struct err *err);
