@@ -133,12 +133,32 @@ bool decompress_is_built_in(enum decompress_format format);
 
 /*
  * Unpack the first stream of `in`; bytes after it are ignored. At most `limit`
- * bytes come out, more is an error. *out is fresh memory of its own, released
- * with decompress_free(); it may be larger than out->size, and all of it that
- * is not used has been given back.
+ * bytes come out (rounded down to pages, below 4 GiB), more is an error. *out is
+ * fresh memory, released with decompress_free().
  */
 int decompress(enum decompress_format format, struct bytes in, size_t limit,
 	       uint8_t **out, size_t *out_size, struct err *err);
 void decompress_free(uint8_t *out, size_t out_size);
+
+/* Between decompress.c and the unpackers that have a file of their own. */
+
+enum unpack_result {
+	UNPACK_DONE,
+	UNPACK_TRUNCATED,
+	UNPACK_DAMAGED,
+	UNPACK_TOO_LARGE,
+	UNPACK_NO_MEMORY,
+};
+
+/* One run: `in` to at most `limit` bytes at `out`, of which it used `used`. */
+struct unpack {
+	enum decompress_format format;
+	struct bytes in;
+	uint8_t *out;
+	size_t limit;
+	size_t used;
+};
+
+enum unpack_result unpack_lz4(struct unpack *u);
 
 #endif
