@@ -1,0 +1,64 @@
+#!/bin/busybox sh
+# SPDX-License-Identifier: BSD-2-Clause
+#
+# init.sh: the first process of the initramfs that tools/initramfs makes.
+#
+# It mounts what a shell expects, says "tane: init up" on the console and in
+# the milestone register (I/O port 0xe8), and gives a shell with job control.
+# When the shell ends, so does the machine. On the kernel command line
+#   tane.run=BASE64    runs this shell script instead (base64, no line breaks)
+#   tane.script=PATH   runs this file of the initramfs instead
+
+PATH=/bin:/sbin:/usr/bin:/usr/sbin
+export PATH HOME=/root TERM="${TERM:-linux}"
+
+mount -t proc proc /proc
+mount -t sysfs sys /sys
+mount -t devtmpfs dev /dev 2>/dev/null || {
+	mount -t tmpfs -o mode=755 dev /dev
+	mdev -s
+	[ -e /dev/console ] || mknod /dev/console c 5 1
+	[ -e /dev/null ] || mknod -m 666 /dev/null c 1 3
+}
+mkdir -p /dev/pts /dev/shm
+mount -t devpts devpts /dev/pts 2>/dev/null
+mount -t tmpfs -o mode=1777 tmp /tmp
+mount -t tmpfs -o mode=755 run /run
+ifconfig lo 127.0.0.1 up 2>/dev/null
+
+echo "tane: init up"
+if [ -x /bin/milestone ]; then
+	milestone 1
+elif [ -c /dev/port ]; then
+	printf '\001' | dd of=/dev/port bs=1 seek=232 2>/dev/null
+fi
+
+# Whether the kernel has parameter $1; its value goes to $value. The words may
+# hold any character, so they are not expanded.
+parameter()
+{
+	set -f
+	# shellcheck disable=SC2013 # words are what is wanted
+	for word in $(cat /proc/cmdline); do
+		case $word in
+		"$1="*)
+			value=${word#*=}
+			set +f
+			return 0
+			;;
+		esac
+	done
+	set +f
+	return 1
+}
+
+cd /root || cd /
+if parameter tane.run; then
+	echo "$value" | base64 -d >/run/script
+	sh /run/script
+elif parameter tane.script; then
+	sh "$value"
+else
+	setsid cttyhack sh -l
+fi
+poweroff -f
