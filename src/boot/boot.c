@@ -17,7 +17,7 @@
 #include "boot/formats.h"
 
 #define PAGE_SIZE UINT64_C(4096)
-#define MIB	  ((uint64_t)1 << 20)
+#define MIB       ((uint64_t)1 << 20)
 
 const char *boot_protocol_name(enum boot_protocol protocol)
 {

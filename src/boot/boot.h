@@ -20,16 +20,9 @@
 #include <stdint.h>
 #include <asm/bootparam.h>
 
+#include "core/config.h"
 #include "util/bytes.h"
 #include "util/err.h"
-
-/* How the kernel is entered. */
-enum boot_protocol {
-	BOOT_AUTO,	/* only as a wish: take what the image offers */
-	BOOT_LINUX,	/* 64-bit entry, RSI = zero page (Documentation/x86/boot.rst) */
-	BOOT_PVH,	/* 32-bit entry, EBX = hvm_start_info (Xen pvh.rst) */
-	BOOT_MULTIBOOT, /* 32-bit entry, EAX = magic, EBX = information (Multiboot 0.6.96) */
-};
 
 const char *boot_protocol_name(enum boot_protocol protocol);
 
@@ -54,7 +47,7 @@ struct boot_kernel {
 
 	/* Linux only; for an ELF vmlinux, setup is what a loader has to fill in. */
 	struct setup_header setup;
-	uint32_t cmdline_size;	  /* longest command line in bytes, NUL not counted */
+	uint32_t cmdline_size;    /* longest command line in bytes, NUL not counted */
 	uint64_t initrd_addr_max; /* last byte that an initrd may occupy; set for all */
 
 	uint32_t multiboot_flags; /* of the multiboot header */
@@ -67,10 +60,11 @@ struct boot_kernel {
  * Parse a kernel image.
  *
  * `wish` forces a protocol or is BOOT_AUTO. `max_size` bounds what the unpacked
- * kernel may occupy (the guest's RAM, in bytes). The segments point into `file`
- * or into kernel->unpacked: both must live until they have been copied. On
- * success release with boot_kernel_free(); on an error there is nothing to free
- * and the message tells what is wrong with the image, without its file name.
+ * kernel may occupy: the guest's RAM that begins at 0, in bytes. The segments
+ * point into `file` or into kernel->unpacked: both must live until they have
+ * been copied. On success release with boot_kernel_free(); on an error there is
+ * nothing to free and the message tells what is wrong with the image, without
+ * its file name. A few threads may help to unpack; all are gone at the return.
  */
 int boot_kernel_parse(struct boot_kernel *kernel, struct bytes file,
 		      enum boot_protocol wish, uint64_t max_size, struct err *err);
@@ -83,7 +77,7 @@ struct boot_memory {
 	uint32_t type;
 };
 
-#define BOOT_MEMORY_RAM	     1
+#define BOOT_MEMORY_RAM      1
 #define BOOT_MEMORY_RESERVED 2
 
 /* A module of PVH or multiboot, or Linux's initrd, already placed in guest memory. */

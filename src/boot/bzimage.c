@@ -24,14 +24,14 @@
 
 #include "boot/formats.h"
 
-#define SETUP_HEADER	  0x1f1
-#define SETUP_MAGIC	  0x202
+#define SETUP_HEADER      0x1f1
+#define SETUP_MAGIC       0x202
 #define SETUP_MAGIC_VALUE 0x53726448 /* "HdrS" */
-#define SECTOR		  512
-#define ENTRY_64	  0x200 /* from the start of the protected-mode code */
-#define DEFAULT_ADDRESS	  0x100000
-#define PAGE_SIZE	  4096ull
-#define CMDLINE_DEFAULT	  255
+#define SECTOR            512
+#define ENTRY_64          0x200 /* from the start of the protected-mode code */
+#define DEFAULT_ADDRESS   0x100000
+#define PAGE_SIZE         4096ull
+#define CMDLINE_DEFAULT   255
 
 /* Linux maps at most this much of itself (KERNEL_IMAGE_SIZE); its file is smaller. */
 #define UNPACKED_MAX (1ull << 30)
@@ -40,14 +40,29 @@
 struct bzimage {
 	struct bytes file;
 	struct setup_header setup; /* fields that the image is too old for are zero */
-	struct bytes code;	   /* the protected-mode code */
-	struct bytes payload;	   /* size 0: the image does not tell */
+	struct bytes code;         /* the protected-mode code */
+	struct bytes payload;      /* size 0: the image does not tell */
 };
 
 bool bzimage_detect(struct bytes file)
 {
 	return file.size >= SETUP_MAGIC + 4 &&
 	       load_le32(file.data + SETUP_MAGIC) == SETUP_MAGIC_VALUE;
+}
+
+/* What an image of this version may have in the place of newer fields means nothing. */
+static void drop_newer_fields(struct setup_header *setup)
+{
+	if (setup->version < 0x0208) {
+		setup->payload_offset = 0;
+		setup->payload_length = 0;
+	}
+	if (setup->version < 0x020a) {
+		setup->pref_address = 0;
+		setup->init_size = 0;
+	}
+	if (setup->version < 0x020c)
+		setup->xloadflags = 0;
 }
 
 /*
@@ -80,6 +95,7 @@ static int read_setup(struct bzimage *image, struct err *err)
 	if (!(image->setup.loadflags & LOADED_HIGH))
 		return err_set(err,
 			       "bzImage: it is a zImage (loaded low), not a bzImage");
+	drop_newer_fields(&image->setup);
 	return 0;
 }
 
@@ -99,11 +115,10 @@ static int find_code(struct bzimage *image, struct err *err)
 	/* Old images are not padded to the paragraphs that syssize counts. */
 	have = image->file.size - offset;
 	if (!size || size >= have + 16)
-		return err_set(
-			err,
-			"bzImage: truncated: its protected-mode code takes %" PRIu64
-			" bytes, the file has %" PRIu64,
-			size, have);
+		return err_set(err,
+			       "bzImage: truncated: its kernel takes %" PRIu64
+			       " bytes behind the real-mode code, the file has %" PRIu64,
+			       size, have);
 	bytes_slice(image->file, offset, size < have ? size : have, &image->code);
 	return 0;
 }
@@ -113,8 +128,6 @@ static int find_payload(struct bzimage *image, struct err *err)
 	uint32_t offset = image->setup.payload_offset;
 	uint32_t length = image->setup.payload_length;
 
-	if (image->setup.version < 0x0208)
-		return 0;
 	if (!bytes_slice(image->code, offset, length, &image->payload))
 		return err_set(err,
 			       "bzImage: its payload (%u bytes at %u) lies outside its"
@@ -187,7 +200,7 @@ static int load_as_it_is(struct boot_kernel *kernel, const struct bzimage *image
 	uint64_t address = DEFAULT_ADDRESS;
 	uint64_t size = image->code.size;
 
-	if (setup->version >= 0x020a && setup->pref_address)
+	if (setup->pref_address)
 		address = setup->pref_address;
 	if (setup->init_size > size)
 		size = setup->init_size;

@@ -34,7 +34,7 @@
 #endif
 
 #define PAGE_SIZE ((size_t)4096)
-#define MIB	  ((size_t)1 << 20)
+#define MIB       ((size_t)1 << 20)
 
 static const struct {
 	const char *name;

@@ -171,10 +171,10 @@ int multiboot_parse(struct boot_kernel *kernel, struct bytes file, size_t offset
 }
 
 /* Multiboot information: which fields are valid. */
-#define MULTIBOOT_INFO_MEMORY		(1u << 0)
-#define MULTIBOOT_INFO_CMDLINE		(1u << 2)
-#define MULTIBOOT_INFO_MODS		(1u << 3)
-#define MULTIBOOT_INFO_MEM_MAP		(1u << 6)
+#define MULTIBOOT_INFO_MEMORY           (1u << 0)
+#define MULTIBOOT_INFO_CMDLINE          (1u << 2)
+#define MULTIBOOT_INFO_MODS             (1u << 3)
+#define MULTIBOOT_INFO_MEM_MAP          (1u << 6)
 #define MULTIBOOT_INFO_BOOT_LOADER_NAME (1u << 9)
 
 struct multiboot_info {

@@ -110,7 +110,7 @@ int pvh_parse(struct boot_kernel *kernel, const struct elf_image *elf, uint64_t 
 
 /* Xen's start_info.h, version 1. */
 #define XEN_HVM_START_MAGIC_VALUE 0x336ec578
-#define START_INFO_VERSION	  1
+#define START_INFO_VERSION        1
 
 struct hvm_start_info {
 	uint32_t magic;

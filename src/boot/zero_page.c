@@ -13,10 +13,10 @@
 
 #include "boot/boot.h"
 
-#define LOADER_UNDEFINED 0xff	/* type_of_loader of one without an assigned number */
-#define VID_MODE_NORMAL	 0xffff /* "vga=normal" */
-#define HEAP_END_PTR	 0xfe00
-#define SETUP_RNG	 9 /* SETUP_RNG_SEED, which older headers do not have */
+#define LOADER_UNDEFINED 0xff   /* type_of_loader of one without an assigned number */
+#define VID_MODE_NORMAL  0xffff /* "vga=normal" */
+#define HEAP_END_PTR     0xfe00
+#define SETUP_RNG        9 /* SETUP_RNG_SEED, which older headers do not have */
 
 static int set_memory_map(struct boot_params *page, const struct boot_handoff *handoff,
 			  struct err *err)
