@@ -27,10 +27,10 @@ mount -t tmpfs -o mode=755 run /run
 ifconfig lo 127.0.0.1 up 2>/dev/null
 
 echo "tane: init up"
-if [ -x /bin/milestone ]; then
-	milestone 1
-elif [ -c /dev/port ]; then
+if [ -c /dev/port ]; then
 	printf '\001' | dd of=/dev/port bs=1 seek=232 2>/dev/null
+elif [ -x /bin/milestone ]; then
+	milestone 1
 fi
 
 # Whether the kernel has parameter $1; its value goes to $value. The words may
