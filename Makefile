@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: BSD-2-Clause
 # Short names for what the scripts do; the build itself is meson's.
+#
+#	make install [PREFIX=/usr] [DESTDIR=/tmp/package]
 
 BUILD = build
-PREFIX = /usr/local
+PREFIX =
 DESTDIR =
 
 all: $(BUILD)/build.ninja
@@ -31,7 +33,7 @@ bench:
 	@tests/bench/run
 
 install: $(BUILD)/build.ninja
-	meson configure $(BUILD) -Dprefix=$(PREFIX)
+	$(if $(PREFIX),meson configure $(BUILD) -Dprefix=$(PREFIX))
 	DESTDIR=$(DESTDIR) meson install -C $(BUILD)
 
 clean:
