@@ -46,7 +46,7 @@ static int segment_check(const struct boot_kernel *kernel, uint64_t gpa, uint64_
 		return err_set(err,
 			       "it needs memory up to 0x%" PRIx64 " (%" PRIu64
 			       " MiB), the guest has %" PRIu64
-			       " MiB: give it more memory (-m)",
+			       " MiB: give it more memory (--mem)",
 			       gpa + size, (gpa + size - 1) / MIB + 1, max_size / MIB);
 
 	for (unsigned i = 0; i < kernel->nr_segments; i++) {

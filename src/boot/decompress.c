@@ -249,7 +249,7 @@ static int failure(const struct unpack *u, enum unpack_result result, struct err
 	case UNPACK_TOO_LARGE:
 		return err_set(err,
 			       "the %s payload unpacks to more than %zu KiB: it is no"
-			       " kernel, or the guest needs more memory (-m)",
+			       " kernel, or the guest needs more memory (--mem)",
 			       name, u->limit / 1024);
 	case UNPACK_NO_MEMORY:
 		return err_set(

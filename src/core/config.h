@@ -19,7 +19,7 @@
 
 #define CONFIG_DEFAULT_MEMORY (512ull << 20)
 
-/* How the kernel is entered; see boot/boot.h. */
+/* How the kernel is entered. */
 enum boot_protocol {
 	BOOT_AUTO,	/* take what the image offers */
 	BOOT_LINUX,	/* 64-bit entry, RSI = zero page (Linux, x86/boot.rst) */

@@ -41,8 +41,12 @@ bool console_put(struct console *console, uint8_t byte)
 	bool was_empty, urgent, room;
 
 	pthread_mutex_lock(&console->lock);
+	if (console->broken) {
+		pthread_mutex_unlock(&console->lock);
+		return true;
+	}
 	was_empty = console->used == 0;
-	if (!console->broken && console->used < CONSOLE_OUTPUT_SIZE) {
+	if (console->used < CONSOLE_OUTPUT_SIZE) {
 		console->output[(console->head + console->used) % CONSOLE_OUTPUT_SIZE] =
 			byte;
 		console->used++;
@@ -269,14 +273,22 @@ static void watch_input(struct console *console, bool watch)
 static bool deliver_input(struct console *console)
 {
 	size_t left = console->input_used - console->input_at;
-	size_t room = left ? console->ops->room(console->opaque) : 0;
-	size_t n = left < room ? left : room;
+	size_t room, n;
 
+	if (!left)
+		return true;
+	/* Before room() is asked: the device may make room right after it answered. */
+	__atomic_store_n(&console->starved, true, __ATOMIC_SEQ_CST);
+	room = console->ops->room(console->opaque);
+	n = left < room ? left : room;
 	if (n)
 		console->ops->receive(console->opaque, console->input + console->input_at,
 				      n);
 	console->input_at += n;
-	return console->input_at == console->input_used;
+	if (console->input_at < console->input_used)
+		return false;
+	__atomic_store_n(&console->starved, false, __ATOMIC_SEQ_CST);
+	return true;
 }
 
 /* Move input until the source is dry or the device is full. */
@@ -299,7 +311,8 @@ static void input_ready(void *opaque, uint32_t epoll_events)
 
 void console_want_input(struct console *console)
 {
-	loop_event_signal(&console->wanted);
+	if (__atomic_load_n(&console->starved, __ATOMIC_SEQ_CST))
+		loop_event_signal(&console->wanted);
 }
 
 static int open_output(struct console *console, int fd, struct err *err)
@@ -333,7 +346,7 @@ static int open_input(struct console *console, int fd, struct err *err)
 	if (!console->in_pollable && errno != EPERM)
 		return -1;
 	if (!console->in_pollable)
-		console_want_input(console); /* a file: begin reading it */
+		loop_event_signal(&console->wanted); /* a file: begin reading it */
 	return 0;
 }
 

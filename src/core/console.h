@@ -53,6 +53,7 @@ struct console {
 	struct loop_event wanted; /* the device has room for input again */
 	uint8_t input[CONSOLE_INPUT_SIZE];
 	size_t input_at, input_used;
+	bool starved; /* input waits for room in the device; atomic */
 	bool escapes; /* Ctrl-a is ours: input is a terminal */
 	bool escaped; /* the last byte was Ctrl-a */
 };
@@ -79,8 +80,9 @@ bool console_is_writable(struct console *console);
 void console_want_input(struct console *console);
 
 /*
- * Write what is left, without the loop, until all is out, nobody reads, a
- * signal that is pending for `interrupted` arrives, or `timeout_ms` (-1: none).
+ * Write what is left, without the loop, until all is out, nobody reads any
+ * more, `signal_fd` (a signalfd, or -1) becomes readable, or nothing could be
+ * written for `timeout_ms` (-1: wait as long as it takes).
  */
 void console_drain(struct console *console, int signal_fd, int timeout_ms);
 

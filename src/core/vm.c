@@ -11,7 +11,8 @@ bool vm_end(struct vm *vm, enum vm_end end, uint32_t value, const char *fmt, ...
 	bool first;
 
 	pthread_mutex_lock(&vm->end_lock);
-	first = vm->outcome.end == VM_RUNNING;
+	first = vm->outcome.end == VM_RUNNING ||
+		(vm->outcome.end == VM_RESET && end == VM_KILLED);
 	if (first) {
 		vm->outcome.value = value;
 		vm->outcome.message[0] = '\0';

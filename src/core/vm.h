@@ -76,11 +76,15 @@ struct vm {
 	struct vm_outcome outcome;
 	struct loop_event ended; /* tells the main loop that outcome is set */
 
+	int shutdown_signal; /* the user asked for a power off: by which signal, 0: not yet */
+	struct loop_timer shutdown_deadline;
+
 	struct vm_stats stats;
 };
 
 /*
- * The guest's life ends, from any thread; the first call wins, and gets true.
+ * The guest's life ends, from any thread; the first call wins, and gets true (but
+ * the user's word wins over a reset).
  * `fmt` is the message for VM_DIED, and may be NULL otherwise. No vCPU enters the
  * guest again until vm_forget_end() and vcpus_resume().
  */

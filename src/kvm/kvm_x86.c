@@ -47,7 +47,7 @@ int kvm_vm_create_irqchip(const struct kvm_vm *vm, struct err *err)
 
 int kvm_vm_create_pit(const struct kvm_vm *vm, struct err *err)
 {
-	struct kvm_pit_config config = { .flags = 0 };
+	struct kvm_pit_config config = { .flags = KVM_PIT_SPEAKER_DUMMY };
 
 	return CALL(vm->fd, KVM_CREATE_PIT2, &config, err);
 }

@@ -12,7 +12,7 @@ int kvm_vm_set_tss(const struct kvm_vm *vm, uint64_t tss_gpa, uint64_t identity_
 /* The two 8259 PICs, the IOAPIC and, for each vCPU made later, a local APIC. */
 int kvm_vm_create_irqchip(const struct kvm_vm *vm, struct err *err);
 
-/* The 8254 PIT; port 0x61 stays ours (KVM_PIT_SPEAKER_DUMMY is not set). */
+/* The 8254 PIT, and port 0x61 with timer 2's gate and output (KVM_PIT_SPEAKER_DUMMY). */
 int kvm_vm_create_pit(const struct kvm_vm *vm, struct err *err);
 
 /* `chip` is KVM_IRQCHIP_PIC_MASTER, _PIC_SLAVE or _IOAPIC. */

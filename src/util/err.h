@@ -19,9 +19,11 @@ struct err {
 int err_set(struct err *err, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
 /* As err_set(), followed by ": " and the text of errno. */
-int err_errno(struct err *err, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+int err_errno(struct err *err, const char *fmt, ...)
+	__attribute__((format(printf, 2, 3)));
 
 /* Put context in front of the message that is there already. Always returns -1. */
-int err_prefix(struct err *err, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+int err_prefix(struct err *err, const char *fmt, ...)
+	__attribute__((format(printf, 2, 3)));
 
 #endif

@@ -18,6 +18,7 @@
 #include "arch/x86_64/aml.h"
 #include "arch/x86_64/layout.h"
 #include "arch/x86_64/tables.h"
+#include "dev/acpi_pm.h"
 
 #define PACKED __attribute__((packed))
 
@@ -43,9 +44,9 @@ struct acpi_gas {
 	uint64_t address;
 } PACKED;
 
-#define GAS_SYSTEM_IO	 1
-#define GAS_BYTE_ACCESS	 1
-#define GAS_WORD_ACCESS	 2
+#define GAS_SYSTEM_IO    1
+#define GAS_BYTE_ACCESS  1
+#define GAS_WORD_ACCESS  2
 #define GAS_DWORD_ACCESS 3
 
 /* Root System Description Pointer (5.2.5.3). */
@@ -155,24 +156,21 @@ _Static_assert(sizeof(struct acpi_rsdp) == 36, "ACPI 6.3, table 5-27");
 _Static_assert(sizeof(struct acpi_facs) == 64, "ACPI 6.3, table 5-40");
 _Static_assert(sizeof(struct acpi_fadt) == 276, "ACPI 6.3, table 5-33");
 
-/* The PM block: where its registers lie from PORT_ACPI_PM on, and their lengths. */
-#define PM1_EVT	    0u
+/* Lengths of the registers of the PM block (dev/acpi_pm.h), in bytes. */
 #define PM1_EVT_LEN 4u
-#define PM1_CNT	    4u
 #define PM1_CNT_LEN 2u
-#define PM_TMR	    8u
 #define PM_TMR_LEN  4u
 
 /* FADT flags (5.2.9). PWR_BUTTON clear means that it is a fixed feature. */
-#define WBINVD	      (1u << 0)
-#define PROC_C1	      (1u << 2)
+#define WBINVD        (1u << 0)
+#define PROC_C1       (1u << 2)
 #define SLP_BUTTON    (1u << 5) /* not a fixed feature, and no device: there is none */
-#define FIX_RTC	      (1u << 6) /* the RTC's alarm does not show in the PM1 block */
+#define FIX_RTC       (1u << 6) /* the RTC's alarm does not show in the PM1 block */
 #define TMR_VAL_EXT   (1u << 8) /* the PM timer has 32 bits */
 #define RESET_REG_SUP (1u << 10)
 
 /* IAPC_BOOT_ARCH (5.2.9.3). Clear: no 8042; MSI works; there is a CMOS RTC. */
-#define LEGACY_DEVICES	(1u << 0)
+#define LEGACY_DEVICES  (1u << 0)
 #define VGA_NOT_PRESENT (1u << 2)
 
 #define LATENCY_NO_C2 101u  /* above 100 us: no C2 */
@@ -239,7 +237,7 @@ struct madt_local_apic_nmi {
 	uint8_t lint;
 } PACKED;
 
-#define EVERY_CPU_UID8	0xffu
+#define EVERY_CPU_UID8  0xffu
 #define EVERY_CPU_UID32 0xffffffffu
 
 struct madt_local_x2apic {
@@ -333,7 +331,7 @@ static void describe_soft_off(struct aml *aml)
 {
 	aml_name(aml, "\\_S5");
 	aml_package(aml, 4);
-	aml_integer(aml, ACPI_SLP_TYP_S5);
+	aml_integer(aml, ACPI_PM_SLP_TYP_S5);
 	aml_integer(aml, 0);
 	aml_integer(aml, 0);
 	aml_integer(aml, 0);
@@ -383,18 +381,18 @@ static struct acpi_gas io_register(unsigned port, unsigned length, uint8_t acces
 /* Each block is told twice, in the old fields and the X ones; they have to agree. */
 static void describe_pm_block(struct acpi_fadt *fadt)
 {
-	fadt->pm1a_evt_blk = PORT_ACPI_PM + PM1_EVT;
+	fadt->pm1a_evt_blk = PORT_ACPI_PM + ACPI_PM1_STS;
 	fadt->pm1_evt_len = PM1_EVT_LEN;
 	fadt->x_pm1a_evt_blk =
-		io_register(PORT_ACPI_PM + PM1_EVT, PM1_EVT_LEN, GAS_WORD_ACCESS);
-	fadt->pm1a_cnt_blk = PORT_ACPI_PM + PM1_CNT;
+		io_register(PORT_ACPI_PM + ACPI_PM1_STS, PM1_EVT_LEN, GAS_WORD_ACCESS);
+	fadt->pm1a_cnt_blk = PORT_ACPI_PM + ACPI_PM1_CNT;
 	fadt->pm1_cnt_len = PM1_CNT_LEN;
 	fadt->x_pm1a_cnt_blk =
-		io_register(PORT_ACPI_PM + PM1_CNT, PM1_CNT_LEN, GAS_WORD_ACCESS);
-	fadt->pm_tmr_blk = PORT_ACPI_PM + PM_TMR;
+		io_register(PORT_ACPI_PM + ACPI_PM1_CNT, PM1_CNT_LEN, GAS_WORD_ACCESS);
+	fadt->pm_tmr_blk = PORT_ACPI_PM + ACPI_PM_TMR;
 	fadt->pm_tmr_len = PM_TMR_LEN;
 	fadt->x_pm_tmr_blk =
-		io_register(PORT_ACPI_PM + PM_TMR, PM_TMR_LEN, GAS_DWORD_ACCESS);
+		io_register(PORT_ACPI_PM + ACPI_PM_TMR, PM_TMR_LEN, GAS_DWORD_ACCESS);
 }
 
 static const struct acpi_fadt *build_fadt(struct tables_area *area, uint32_t facs_gpa,

@@ -13,7 +13,7 @@
  *	0x0_0000_9000  page tables of the 64-bit entry, six pages
  *	0x0_0002_0000  kernel command line, up to 64 KiB
  *	0x0_0009_fc00  EBDA: MP floating pointer
- *	0x0_000a_0000  no RAM: VGA window and option ROMs of a PC (unclaimed)
+ *	0x0_000a_0000  VGA and option ROMs of a PC; here RAM that no map mentions
  *	0x0_000e_0000  firmware tables: RSDP, ACPI tables, MP configuration table
  *	0x0_0010_0000  RAM, kernel
  *	0x0_c000_0000  end of low RAM at the latest; MMIO hole up to 4 GiB:
@@ -68,7 +68,12 @@
 #define PORT_BIOS_DEBUG     0x402
 #define PORT_ACPI_PM        0x600 /* PM1a event 0..3, PM1a control 4..5, timer 8..b */
 #define PORT_RESET_CONTROL  0xcf9
+#define PORT_ROM_OUTPUT     0x01 /* of the machine that runs a ROM */
 
+/* Port and ISA interrupt of COM1 to COM4, as every PC has them. */
+#define LAYOUT_UARTS { { 0x3f8, 4 }, { 0x2f8, 3 }, { 0x3e8, 4 }, { 0x2e8, 3 } }
+
+#define IRQ_KEYBOARD 1
 #define IRQ_RTC       8
 #define IRQ_SCI       9
 #define NR_IOAPIC_PINS 24

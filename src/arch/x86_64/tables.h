@@ -33,9 +33,6 @@ struct tables_area {
 	uint64_t gpa;
 };
 
-/* SLP_TYPa of \_S5: what a guest writes with SLP_EN to PM1a control to power off. */
-#define ACPI_SLP_TYP_S5 0
-
 /*
  * The interrupts as both languages tell them: ISA interrupt n is pin n of the
  * one I/O APIC, but the timer, ISA interrupt 0, is pin 2. All are edge

@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * A serial port of the machine: a UART, a console, and what is between them.
+ * All architectures have one.
+ */
+#ifndef TANE_ARCH_SERIAL_H
+#define TANE_ARCH_SERIAL_H
+
+#include <pthread.h>
+
+#include "core/config.h"
+#include "core/console.h"
+#include "core/vm.h"
+#include "dev/uart16550.h"
+
+struct serial {
+	struct vm *vm;
+	struct uart16550 uart;
+	pthread_mutex_t lock; /* guards the UART */
+	struct console console;
+	int in_fd, out_fd; /* opened by us, -1: none */
+	int pty_fd;        /* our end's other end, kept open; -1: none */
+	bool open;
+};
+
+/*
+ * Make the port number `number` (0 is COM1) as the configuration says, its
+ * registers at `base` of `space`, its interrupt on `irq`.
+ */
+int serial_init(struct serial *serial, struct vm *vm, unsigned number, enum bus_space space,
+		uint64_t base, const struct irq_line *irq, struct err *err);
+void serial_reset(struct serial *serial);
+void serial_destroy(struct serial *serial);
+
+#endif

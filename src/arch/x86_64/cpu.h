@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The state in which an x86 CPU begins, and how a vCPU gets there. */
+#ifndef TANE_ARCH_X86_64_CPU_H
+#define TANE_ARCH_X86_64_CPU_H
+
+#include <stdint.h>
+
+#include "core/vcpu.h"
+
+enum cpu_mode {
+	CPU_REAL,      /* 16 bits, CS as given, other segments at 0 */
+	CPU_PROTECTED, /* 32 bits, flat segments, paging off */
+	CPU_LONG,      /* 64 bits, identity mapped by the tables at `cr3` */
+};
+
+/* How the boot CPU begins. Addresses are guest physical. */
+struct cpu_entry {
+	enum cpu_mode mode;
+	uint64_t rip;
+	uint16_t cs; /* CPU_REAL: selector; its base is cs * 16 */
+	uint64_t rax, rbx, rsi;
+	uint64_t cr3; /* CPU_LONG */
+};
+
+/* The descriptors that a CPU in protected or long mode finds at LAYOUT_GDT. */
+#define CPU_GDT_ENTRIES 6
+void cpu_build_gdt(uint64_t gdt[CPU_GDT_ENTRIES], enum cpu_mode mode);
+
+/* Identity map of the first 4 GiB in 2 MiB pages: PML4, PDPT and four directories. */
+#define CPU_PAGE_TABLES_SIZE (6 * 4096)
+void cpu_build_page_tables(uint64_t tables[CPU_PAGE_TABLES_SIZE / 8], uint64_t gpa);
+
+/*
+ * Power-on state; the boot CPU (index 0) then gets what its machine's entry
+ * says, the others wait for their start-up interrupt. On the vCPU's own thread.
+ */
+int cpu_reset(struct vcpu *vcpu, const struct cpu_entry *entry, struct err *err);
+
+#endif

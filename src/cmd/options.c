@@ -1,0 +1,269 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The command line of `tane run`. The letters are kvmtool's where it has them.
+ *
+ * Parsing only turns words into a struct vm_config and says which word is
+ * wrong; whether the whole makes sense is for config_validate().
+ */
+#include <ctype.h>
+#include <errno.h>
+#include <getopt.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "boot/flat.h"
+#include "cmd/options.h"
+
+enum {
+	OPT_ROM = 256,
+	OPT_BOOT,
+	OPT_CONSOLE,
+	OPT_SERIAL,
+	OPT_NAME,
+	OPT_NO_REBOOT,
+	OPT_DEBUG_EXIT,
+	OPT_DIE_WITH_PARENT,
+	OPT_STATS,
+	OPT_TRACE,
+};
+
+static const struct option long_options[] = {
+	{ "kernel", required_argument, NULL, 'k' },
+	{ "initrd", required_argument, NULL, 'i' },
+	{ "params", required_argument, NULL, 'p' },
+	{ "mem", required_argument, NULL, 'm' },
+	{ "cpus", required_argument, NULL, 'c' },
+	{ "rom", required_argument, NULL, OPT_ROM },
+	{ "boot", required_argument, NULL, OPT_BOOT },
+	{ "console", required_argument, NULL, OPT_CONSOLE },
+	{ "serial", required_argument, NULL, OPT_SERIAL },
+	{ "name", required_argument, NULL, OPT_NAME },
+	{ "no-reboot", no_argument, NULL, OPT_NO_REBOOT },
+	{ "debug-exit", no_argument, NULL, OPT_DEBUG_EXIT },
+	{ "die-with-parent", no_argument, NULL, OPT_DIE_WITH_PARENT },
+	{ "stats", no_argument, NULL, OPT_STATS },
+	{ "trace", no_argument, NULL, OPT_TRACE },
+	{ "help", no_argument, NULL, 'h' },
+	{ NULL, 0, NULL, 0 },
+};
+
+void options_print_help(FILE *out)
+{
+	fputs("usage: tane run -k KERNEL [options]\n"
+	      "       tane run --rom FILE[@ADDR] [options]\n"
+	      "\n"
+	      "What to boot\n"
+	      "  -k, --kernel FILE    bzImage, vmlinux, PVH or multiboot kernel\n"
+	      "  -i, --initrd FILE    initial RAM disk; repeat it to append (multiboot: modules)\n"
+	      "  -p, --params STR     append to the kernel's command line\n"
+	      "      --boot HOW       auto, linux, pvh or multiboot          [auto]\n"
+	      "      --rom FILE[@ADDR]  flat real-mode code: OUT to port 1 prints, HLT ends\n"
+	      "\n"
+	      "The machine\n"
+	      "  -m, --mem SIZE       memory: B K M G T, no suffix = MiB      [512M]\n"
+	      "  -c, --cpus N         CPUs                                    [1]\n"
+	      "      --console WHAT   serial: COM1 on this terminal; none     [serial]\n"
+	      "      --serial N=WHAT  COM N (1 to 4): console, null, pty, or a file to append to\n"
+	      "      --debug-exit     a write of V to port 0xf4 ends with status (V << 1) | 1\n"
+	      "\n"
+	      "Life\n"
+	      "      --name NAME      a name, for messages and ps\n"
+	      "      --no-reboot      a reset ends the machine (and so does a panic of Linux)\n"
+	      "      --die-with-parent  shut down when the process that started us is gone\n"
+	      "      --stats          print exits, times and memory at the end\n"
+	      "      --trace          print each exit\n"
+	      "  -h, --help           this text\n"
+	      "\n"
+	      "Keys: Ctrl-a x ends, Ctrl-a h helps. Exit status: 0 after power off (or a reset with\n"
+	      "--no-reboot), 125 when the guest died, 2 for a wrong command line, 1 for any other\n"
+	      "failure, 128 + N when signal N ended it by force.\n",
+	      out);
+}
+
+int options_parse_size(const char *text, uint64_t *bytes, struct err *err)
+{
+	static const char suffixes[] = "BKMGT";
+	const char *suffix;
+	char *end;
+	uint64_t value;
+	unsigned shift = 20;
+
+	errno = 0;
+	value = strtoull(text, &end, 10);
+	if (!isdigit((unsigned char)*text) || errno)
+		return err_set(err, "\"%s\" is not a size (try 512M or 2G)", text);
+	if (*end) {
+		suffix = strchr(suffixes, toupper((unsigned char)*end));
+		if (!suffix || end[1])
+			return err_set(err, "\"%s\" is not a size: its unit is one of B K M G T",
+				       text);
+		shift = (unsigned)(suffix - suffixes) * 10;
+	}
+	if (value > UINT64_MAX >> shift)
+		return err_set(err, "\"%s\" is too large", text);
+	*bytes = value << shift;
+	return 0;
+}
+
+static int parse_cpus(const char *text, unsigned *cpus, struct err *err)
+{
+	char *end;
+	unsigned long value;
+
+	errno = 0;
+	value = strtoul(text, &end, 10);
+	if (!isdigit((unsigned char)*text) || *end || errno || value > UINT32_MAX)
+		return err_set(err, "--cpus: \"%s\" is not a number of CPUs", text);
+	*cpus = (unsigned)value;
+	return 0;
+}
+
+static int parse_boot(const char *text, struct vm_config *config, struct err *err)
+{
+	static const struct {
+		const char *name;
+		enum boot_protocol protocol;
+	} names[] = {
+		{ "auto", BOOT_AUTO },
+		{ "linux", BOOT_LINUX },
+		{ "pvh", BOOT_PVH },
+		{ "multiboot", BOOT_MULTIBOOT },
+	};
+
+	for (unsigned i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+		if (strcmp(text, names[i].name) == 0) {
+			config->protocol = names[i].protocol;
+			return 0;
+		}
+	}
+	return err_set(err, "--boot: \"%s\" is none of auto, linux, pvh, multiboot", text);
+}
+
+static int parse_console(const char *text, struct vm_config *config, struct err *err)
+{
+	if (strcmp(text, "serial") == 0)
+		config->serials[0].kind = SERIAL_CONSOLE;
+	else if (strcmp(text, "none") == 0)
+		config->serials[0].kind = SERIAL_ABSENT;
+	else
+		return err_set(err, "--console: \"%s\" is neither serial nor none", text);
+	return 0;
+}
+
+static int parse_serial(const char *text, struct vm_config *config, struct err *err)
+{
+	const char *what = text + 2;
+	unsigned number = (unsigned)(text[0] - '1');
+
+	if (number >= CONFIG_MAX_UARTS || text[1] != '=' || !*what)
+		return err_set(err, "--serial: \"%s\" is not N=WHAT with N from 1 to %d", text,
+			       CONFIG_MAX_UARTS);
+	config->serials[number].path = NULL;
+	if (strcmp(what, "null") == 0) {
+		config->serials[number].kind = SERIAL_NULL;
+	} else if (strcmp(what, "pty") == 0) {
+		config->serials[number].kind = SERIAL_PTY;
+	} else if (strcmp(what, "console") == 0) {
+		config->serials[number].kind = SERIAL_CONSOLE;
+	} else {
+		config->serials[number].kind = SERIAL_FILE;
+		config->serials[number].path = what;
+	}
+	return 0;
+}
+
+/* FILE[@ADDR]: the file's name is cut off in place, argv is ours. */
+static int parse_rom(char *text, struct vm_config *config, struct err *err)
+{
+	struct flat_spec spec;
+
+	if (flat_parse_spec(text, &spec, err))
+		return err_prefix(err, "--rom: ");
+	text[spec.file_length] = '\0';
+	config->rom = text;
+	config->rom_address = spec.address;
+	return 0;
+}
+
+static int add_initrd(const char *path, struct vm_config *config, struct err *err)
+{
+	if (config->nr_initrds == CONFIG_MAX_INITRDS)
+		return err_set(err, "--initrd: more than %d", CONFIG_MAX_INITRDS);
+	config->initrds[config->nr_initrds++] = path;
+	return 0;
+}
+
+static int apply(int option, char *value, struct vm_config *config, struct err *err)
+{
+	switch (option) {
+	case 'k':
+		config->kernel = value;
+		return 0;
+	case 'i':
+		return add_initrd(value, config, err);
+	case 'p':
+		config->params = value;
+		return 0;
+	case 'm':
+		return options_parse_size(value, &config->memory, err) ?
+			       err_prefix(err, "--mem: ") :
+			       0;
+	case 'c':
+		return parse_cpus(value, &config->cpus, err);
+	case OPT_ROM:
+		return parse_rom(value, config, err);
+	case OPT_BOOT:
+		return parse_boot(value, config, err);
+	case OPT_CONSOLE:
+		return parse_console(value, config, err);
+	case OPT_SERIAL:
+		return parse_serial(value, config, err);
+	case OPT_NAME:
+		config->name = value;
+		return 0;
+	case OPT_NO_REBOOT:
+		config->no_reboot = true;
+		return 0;
+	case OPT_DEBUG_EXIT:
+		config->debug_exit = true;
+		return 0;
+	case OPT_DIE_WITH_PARENT:
+		config->die_with_parent = true;
+		return 0;
+	case OPT_STATS:
+		config->stats = true;
+		return 0;
+	default: /* OPT_TRACE */
+		config->trace = true;
+		return 0;
+	}
+}
+
+enum options_result options_parse(int argc, char **argv, struct vm_config *config,
+				  struct err *err)
+{
+	int option;
+
+	config_init(config);
+	optind = 0; /* begin anew, also when called twice */
+	opterr = 0; /* the messages are ours */
+	while ((option = getopt_long(argc, argv, "+:k:i:p:m:c:h", long_options, NULL)) != -1) {
+		if (option == 'h')
+			return OPTIONS_HELP;
+		if (option == '?') {
+			err_set(err, "unknown option \"%s\"", argv[optind - 1]);
+			return OPTIONS_ERROR;
+		}
+		if (option == ':') {
+			err_set(err, "option \"%s\" needs a value", argv[optind - 1]);
+			return OPTIONS_ERROR;
+		}
+		if (apply(option, optarg, config, err))
+			return OPTIONS_ERROR;
+	}
+	if (optind < argc) {
+		err_set(err, "unexpected argument \"%s\" (the kernel goes after -k)", argv[optind]);
+		return OPTIONS_ERROR;
+	}
+	return config_validate(config, err) ? OPTIONS_ERROR : OPTIONS_RUN;
+}

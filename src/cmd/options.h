@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The command line of `tane run`: from argv to a struct vm_config. */
+#ifndef TANE_CMD_OPTIONS_H
+#define TANE_CMD_OPTIONS_H
+
+#include <stdio.h>
+
+#include "core/config.h"
+#include "util/err.h"
+
+enum options_result {
+	OPTIONS_RUN,
+	OPTIONS_HELP,  /* the user asked for help */
+	OPTIONS_ERROR, /* *err tells */
+};
+
+/* Parse argv (argv[0] is the command's name). The config's strings point into argv. */
+enum options_result options_parse(int argc, char **argv, struct vm_config *config,
+				  struct err *err);
+
+void options_print_help(FILE *out);
+
+/* A size: digits and one of B K M G T (either case); without a letter, MiB. */
+int options_parse_size(const char *text, uint64_t *bytes, struct err *err);
+
+#endif

@@ -1,0 +1,183 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * tane run: run a virtual machine in the foreground.
+ *
+ * This is the only place where a VM meets the process around it: signals, the
+ * terminal, the exit status. Signals are blocked in all threads and read from a
+ * signalfd by the main loop:
+ *
+ *	SIGINT, SIGTERM, SIGHUP  power button, then a deadline; the second means now
+ *	SIGCONT                  we were stopped: make the terminal raw again
+ *	SIGPIPE                  ignored: the console sees EPIPE itself
+ */
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/signalfd.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "arch/x86_64/machine.h"
+#include "cmd/cmd.h"
+#include "cmd/options.h"
+#include "cmd/terminal.h"
+#include "vmm/lifecycle.h"
+#include "vmm/stats.h"
+
+#define EXIT_GUEST_DIED 125
+#define EXIT_SIGNAL	128
+
+/* After a forced end, a reader that takes nothing for this long is given up. */
+#define DRAIN_TIMEOUT_MS 1000
+
+struct run {
+	struct vm_config config;
+	struct loop loop;
+	struct vm *vm;
+	struct loop_source signals;
+};
+
+/* When this process began, on the clock of loop_now(), as well as it can be told. */
+static int64_t process_start(void)
+{
+	struct timespec cpu;
+
+	/* Until main() a process does nothing but compute: its CPU time is its age. */
+	clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &cpu);
+	return loop_now() - ((int64_t)cpu.tv_sec * 1000000000 + cpu.tv_nsec);
+}
+
+static void on_signal(void *opaque, uint32_t epoll_events)
+{
+	struct run *run = opaque;
+	struct signalfd_siginfo info;
+
+	(void)epoll_events;
+	if (read(run->signals.fd, &info, sizeof(info)) != sizeof(info))
+		return;
+	if (info.ssi_signo == SIGCONT)
+		terminal_make_raw();
+	else
+		vm_shut_down(run->vm, (int)info.ssi_signo);
+}
+
+static int watch_signals(struct run *run, struct err *err)
+{
+	sigset_t set;
+
+	sigemptyset(&set);
+	sigaddset(&set, SIGINT);
+	sigaddset(&set, SIGTERM);
+	sigaddset(&set, SIGHUP);
+	sigaddset(&set, SIGCONT);
+	if (pthread_sigmask(SIG_BLOCK, &set, NULL) || signal(SIGPIPE, SIG_IGN) == SIG_ERR)
+		return err_errno(err, "signals");
+	run->signals = (struct loop_source){
+		.fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK),
+		.ready = on_signal,
+		.opaque = run,
+	};
+	if (run->signals.fd < 0)
+		return err_errno(err, "signalfd");
+	return loop_add(&run->loop, &run->signals, EPOLLIN, err);
+}
+
+/* What the process itself is asked to be. */
+static int set_up_process(const struct vm_config *config, struct err *err)
+{
+	const pid_t parent = getppid();
+
+	if (config->name)
+		prctl(PR_SET_NAME, config->name);
+	if (!config->die_with_parent)
+		return 0;
+	if (prctl(PR_SET_PDEATHSIG, SIGTERM))
+		return err_errno(err, "--die-with-parent");
+	/* It may have died before we asked to be told. */
+	if (getppid() != parent)
+		return err_set(err, "--die-with-parent: the parent is gone already");
+	return 0;
+}
+
+static int exit_status(const struct vm_outcome *outcome)
+{
+	switch (outcome->end) {
+	case VM_DEBUG_EXIT:
+		return (int)((outcome->value << 1 | 1) & 0xff);
+	case VM_DIED:
+		return EXIT_GUEST_DIED;
+	case VM_KILLED:
+		return outcome->value ? EXIT_SIGNAL + (int)outcome->value : 0;
+	default:
+		return 0;
+	}
+}
+
+/* The guest's last words go out whole, unless somebody insists that we end. */
+static void drain(struct run *run, const struct vm_outcome *outcome)
+{
+	const bool forced = outcome->end == VM_KILLED;
+
+	machine_drain_consoles(run->vm, run->signals.fd, forced ? DRAIN_TIMEOUT_MS : -1);
+}
+
+static int serve(struct run *run, struct err *err)
+{
+	struct vm_outcome outcome;
+
+	terminal_make_raw();
+	if (vm_run(run->vm, &outcome, err)) {
+		terminal_restore();
+		return EXIT_OURS;
+	}
+	drain(run, &outcome);
+	terminal_restore();
+	if (outcome.end == VM_DIED)
+		fprintf(stderr, "tane: the guest died: %s\n", outcome.message);
+	if (run->config.stats)
+		stats_print(run->vm, stderr);
+	return exit_status(&outcome);
+}
+
+static int run_vm(struct run *run, int64_t started_ns, struct err *err)
+{
+	int status = EXIT_OURS;
+
+	if (loop_init(&run->loop, err))
+		return EXIT_OURS;
+	if (!set_up_process(&run->config, err) && !watch_signals(run, err) &&
+	    !vcpu_install_kick_signal(err)) {
+		run->vm = vm_create(&run->config, &run->loop, started_ns, err);
+		if (run->vm) {
+			status = serve(run, err);
+			vm_destroy(run->vm);
+		}
+	}
+	loop_destroy(&run->loop);
+	return status;
+}
+
+int cmd_run(int argc, char **argv)
+{
+	const int64_t started_ns = process_start();
+	struct run run = { .signals.fd = -1 };
+	struct err err = { "" };
+	int status;
+
+	switch (options_parse(argc, argv, &run.config, &err)) {
+	case OPTIONS_HELP:
+		options_print_help(stdout);
+		return 0;
+	case OPTIONS_ERROR:
+		fprintf(stderr, "tane: %s\ntane: \"tane run --help\" lists the options\n", err.text);
+		return EXIT_USAGE;
+	case OPTIONS_RUN:
+		break;
+	}
+	status = run_vm(&run, started_ns, &err);
+	if (err.text[0])
+		fprintf(stderr, "tane: %s\n", err.text);
+	return status;
+}

@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The terminal.
+ *
+ * Raw, so that each key reaches the guest at once, Ctrl-C too. Output
+ * processing stays on: the guest's CR LF does not mind, and our own messages
+ * need it.
+ *
+ * The terminal belongs to the process, not to a VM, and a signal handler must
+ * be able to restore it: so its state is static, and nowhere else is any. A
+ * crash of ours restores the terminal and then goes on to crash.
+ */
+#include <signal.h>
+#include <stdbool.h>
+#include <termios.h>
+#include <unistd.h>
+
+#include "cmd/terminal.h"
+
+static struct termios saved;
+static volatile sig_atomic_t is_raw;
+
+static void on_crash(int signal)
+{
+	terminal_restore();
+	/* SA_RESETHAND put the default back. */
+	raise(signal);
+}
+
+static void catch_crashes(void)
+{
+	static const int signals[] = { SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGABRT };
+	struct sigaction action = { .sa_handler = on_crash, .sa_flags = (int)SA_RESETHAND };
+
+	for (unsigned i = 0; i < sizeof(signals) / sizeof(signals[0]); i++)
+		sigaction(signals[i], &action, NULL);
+}
+
+/* Changing the terminal of another job would stop us. */
+static bool is_ours(void)
+{
+	return isatty(STDIN_FILENO) && tcgetpgrp(STDIN_FILENO) == getpgrp();
+}
+
+void terminal_make_raw(void)
+{
+	struct termios raw;
+
+	if (!is_ours())
+		return;
+	if (!is_raw) {
+		if (tcgetattr(STDIN_FILENO, &saved))
+			return;
+		catch_crashes();
+	}
+	raw = saved;
+	cfmakeraw(&raw);
+	raw.c_oflag = saved.c_oflag;
+	is_raw = 1;
+	tcsetattr(STDIN_FILENO, TCSADRAIN, &raw);
+}
+
+void terminal_restore(void)
+{
+	if (!is_raw)
+		return;
+	is_raw = 0;
+	tcsetattr(STDIN_FILENO, TCSANOW, &saved);
+}
