@@ -157,7 +157,7 @@ static void assert_io_block(const uint8_t *fadt, unsigned old, unsigned length,
 {
 	assert_int_equal(load_le32(fadt + old), port);
 	assert_int_equal(fadt[length], bytes);
-	assert_int_equal(fadt[x], 1);		  /* system I/O */
+	assert_int_equal(fadt[x], 1);             /* system I/O */
 	assert_int_equal(fadt[x + 1], 8 * bytes); /* register width in bits */
 	assert_int_equal(fadt[x + 2], 0);
 	assert_int_equal(load_le64(fadt + x + 4), port);
@@ -197,15 +197,15 @@ static void test_fadt_features(void **state)
 	uint32_t flags = load_le32(fadt + 112);
 
 	(void)state;
-	assert_true(flags & 1u << 0);		 /* WBINVD */
-	assert_false(flags & 1u << 4);		 /* the power button is a fixed feature */
-	assert_true(flags & 1u << 5);		 /* the sleep button is not */
-	assert_true(flags & 1u << 8);		 /* 32-bit PM timer */
-	assert_true(flags & 1u << 10);		 /* reset register */
-	assert_false(flags & 1u << 20);		 /* hardware-reduced */
+	assert_true(flags & 1u << 0);            /* WBINVD */
+	assert_false(flags & 1u << 4);           /* the power button is a fixed feature */
+	assert_true(flags & 1u << 5);            /* the sleep button is not */
+	assert_true(flags & 1u << 8);            /* 32-bit PM timer */
+	assert_true(flags & 1u << 10);           /* reset register */
+	assert_false(flags & 1u << 20);          /* hardware-reduced */
 	assert_true(load_le16(fadt + 96) > 100); /* no C2 */
 	assert_true(load_le16(fadt + 98) > 1000); /* no C3 */
-	assert_int_equal(fadt[108], 0x32);	  /* century */
+	assert_int_equal(fadt[108], 0x32);        /* century */
 
 	/* Legacy devices, no VGA; bit 1 clear: no 8042; bit 5 clear: an RTC. */
 	assert_int_equal(load_le16(fadt + 109), 1u << 0 | 1u << 2);
@@ -252,13 +252,13 @@ static unsigned occurrences(const uint8_t *hay, size_t size, const void *needle,
 static void test_dsdt(void **state)
 {
 	static const uint8_t com1_resources[] = { 0x47, 1,    0xf8, 0x03, 0xf8, 0x03, 1,
-						  8,	0x22, 0x10, 0x00, 0x79, 0x00 };
+						  8,    0x22, 0x10, 0x00, 0x79, 0x00 };
 	static const uint8_t com2_resources[] = { 0x47, 1,    0xf8, 0x02, 0xf8, 0x02, 1,
-						  8,	0x22, 0x08, 0x00, 0x79, 0x00 };
+						  8,    0x22, 0x08, 0x00, 0x79, 0x00 };
 	static const uint8_t rtc_resources[] = { 0x47, 1,    0x70, 0x00, 0x70, 0x00, 1,
 						 2,    0x22, 0x00, 0x01, 0x79, 0x00 };
-	static const uint8_t soft_off[] = { 0x08, '\\', '_', 'S', '5', '_', 0x12,
-					    6,	  4,	0,   0,	  0,   0 };
+	static const uint8_t soft_off[] = { 0x08, '\\', '_',  'S', '5', '_', 0x12,
+					    7,    4,    0x0a, 5,   0,   0,   0 };
 	struct tables_config config = four_uarts;
 	unsigned nr_uarts;
 
@@ -335,7 +335,7 @@ static struct madt walk_madt(const uint8_t *table)
 		case 4:
 			assert_int_equal(entry[1], 6);
 			assert_int_equal(entry[2], 0xff); /* every CPU */
-			assert_int_equal(entry[5], 1);	  /* LINT1 */
+			assert_int_equal(entry[5], 1);    /* LINT1 */
 			madt.nr_nmis++;
 			break;
 		case 9:
