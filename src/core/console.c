@@ -315,6 +315,19 @@ void console_want_input(struct console *console)
 		loop_event_signal(&console->wanted);
 }
 
+/* Regular files are always ready, and epoll refuses them with EPERM. */
+static int watch_if_possible(struct console *console, struct loop_source *source,
+			     uint32_t epoll_events, bool *pollable, struct err *err)
+{
+	struct err refused;
+
+	*pollable = loop_add(console->loop, source, epoll_events, &refused) == 0;
+	if (*pollable || errno == EPERM)
+		return 0;
+	*err = refused;
+	return -1;
+}
+
 static int open_output(struct console *console, int fd, struct err *err)
 {
 	console->out = (struct loop_source){ .fd = -1,
@@ -327,8 +340,7 @@ static int open_output(struct console *console, int fd, struct err *err)
 	console->out.fd = fd_reopen_nonblocking(fd, O_WRONLY, err);
 	if (console->out.fd < 0)
 		return -1;
-	console->out_pollable = loop_add(console->loop, &console->out, 0, err) == 0;
-	return console->out_pollable || errno == EPERM ? 0 : -1;
+	return watch_if_possible(console, &console->out, 0, &console->out_pollable, err);
 }
 
 static int open_input(struct console *console, int fd, struct err *err)
@@ -341,10 +353,9 @@ static int open_input(struct console *console, int fd, struct err *err)
 	if (console->in.fd < 0)
 		return -1;
 	console->in_open = true;
-	console->in_pollable = loop_add(console->loop, &console->in, EPOLLIN, err) == 0;
-	console->in_watched = console->in_pollable;
-	if (!console->in_pollable && errno != EPERM)
+	if (watch_if_possible(console, &console->in, EPOLLIN, &console->in_pollable, err))
 		return -1;
+	console->in_watched = console->in_pollable;
 	if (!console->in_pollable)
 		loop_event_signal(&console->wanted); /* a file: begin reading it */
 	return 0;
