@@ -73,8 +73,8 @@ static inline void image_refuse_in(struct image *image, enum boot_protocol wish,
 	struct boot_kernel kernel;
 	struct err err = { "" };
 
-	assert_int_equal(-1, boot_kernel_parse(&kernel, image_bytes(image), wish, max_size,
-					       &err));
+	assert_int_equal(
+		-1, boot_kernel_parse(&kernel, image_bytes(image), wish, max_size, &err));
 	if (!strstr(err.text, message))
 		fail_msg("the message is \"%s\", not \"%s\"", err.text, message);
 	assert_null(kernel.unpacked);
@@ -116,8 +116,9 @@ static inline Elf64_Phdr *elf64_segment(struct image *image, unsigned i)
 	return (Elf64_Phdr *)(image->data + sizeof(Elf64_Ehdr)) + i;
 }
 
-static inline void elf64_set(struct image *image, unsigned i, uint32_t type, uint64_t offset,
-			     uint64_t filesz, uint64_t paddr, uint64_t memsz)
+static inline void elf64_set(struct image *image, unsigned i, uint32_t type,
+			     uint64_t offset, uint64_t filesz, uint64_t paddr,
+			     uint64_t memsz)
 {
 	*elf64_segment(image, i) = (Elf64_Phdr){
 		.p_type = type,

@@ -151,7 +151,8 @@ static void refuses_kernel_beyond_memory(void **state)
 	(void)state;
 	elf64_set(&vmlinux, 0, PT_LOAD, ELF_DATA, 256, 63 * MIB, 2 * MIB);
 	image = bzimage_of(&vmlinux);
-	image_refuse(&image, "it needs memory up to 0x4100000 (65 MiB), the guest has 64 MiB");
+	image_refuse(&image,
+		     "it needs memory up to 0x4100000 (65 MiB), the guest has 64 MiB");
 }
 
 #else
@@ -280,7 +281,8 @@ static void refuses_old_protocol(void **state)
 
 	(void)state;
 	bzimage_setup(&image)->version = 0x205;
-	image_refuse(&image, "boot protocol 2.05 is too old, 2.06 (Linux 2.6.22) or newer");
+	image_refuse(&image,
+		     "boot protocol 2.05 is too old, 2.06 (Linux 2.6.22) or newer");
 }
 
 static void refuses_bad_boot_flag(void **state)
@@ -316,7 +318,8 @@ static void refuses_truncated_setup(void **state)
 
 	(void)state;
 	bzimage_setup(&image)->setup_sects = 39;
-	image_refuse(&image, "truncated: its real-mode code takes 20480 bytes, the file has");
+	image_refuse(&image,
+		     "truncated: its real-mode code takes 20480 bytes, the file has");
 }
 
 static void refuses_truncated_kernel(void **state)
