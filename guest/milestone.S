@@ -9,8 +9,8 @@
  * Debian's cloud kernel lacks. It is a whole program without a C library, 64
  * bit and static; tools/initramfs builds it and puts it into the initramfs.
  * The exit status is 0, or 1 if N is missing or the port is refused: by the
- * kernel, or by the CPU, whose fault is caught. QEMU's emulation of AMD's
- * nested virtualization does the latter, since it takes a busy TSS for none.
+ * kernel, or by the CPU, whose fault is caught. A CPU that QEMU emulates may
+ * refuse it: it wants a TSS that is not busy, and KVM_SET_SREGS leaves one.
  */
 	.set	SYS_rt_sigaction, 13
 	.set	SYS_exit, 60
