@@ -90,8 +90,8 @@ static const uint8_t *root_entry(const struct built *built, const char *signatur
 {
 	const uint8_t *rsdp = at_gpa(built, built->rsdp, 36);
 	const uint8_t *xsdt = table_at(built, load_le64(rsdp + 24), "XSDT");
-	uint32_t count = (load_le32(xsdt + 4) - 36) / 8;
-	uint32_t i;
+	size_t count = (load_le32(xsdt + 4) - 36) / 8;
+	size_t i;
 
 	for (i = 0; i < count; i++) {
 		uint64_t gpa = load_le64(xsdt + 36 + 8 * i);
@@ -139,8 +139,8 @@ static void test_rsdt_lists_what_the_xsdt_lists(void **state)
 	const uint8_t *rsdp = at_gpa(&built, built.rsdp, 36);
 	const uint8_t *rsdt = table_at(&built, load_le32(rsdp + 16), "RSDT");
 	const uint8_t *xsdt = table_at(&built, load_le64(rsdp + 24), "XSDT");
-	uint32_t count = (load_le32(xsdt + 4) - 36) / 8;
-	uint32_t i;
+	size_t count = (load_le32(xsdt + 4) - 36) / 8;
+	size_t i;
 
 	(void)state;
 	assert_int_equal(count, 2);

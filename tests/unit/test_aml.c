@@ -94,7 +94,7 @@ static void test_strings_and_ids(void **state)
 
 static void test_wrong_ids_are_refused(void **state)
 {
-	static const char *const ids[] = { "",	      "PNP050",	 "PNP05011", "pnp0501",
+	static const char *const ids[] = { "",        "PNP050",  "PNP05011", "pnp0501",
 					   "PN00501", "PNP050G", "PNP05a1" };
 	size_t i;
 
@@ -136,7 +136,7 @@ static void test_paths(void **state)
 static void test_wrong_paths_are_refused(void **state)
 {
 	static const char *const paths[] = { "",     ".",    "TOOLONG", "1ABC", "abc",
-					     "A..B", "A.",   ".A",	"\\",	"A\\B",
+					     "A..B", "A.",   ".A",      "\\",   "A\\B",
 					     "^\\A", "\\^A", "A B" };
 	size_t i;
 
@@ -203,9 +203,9 @@ static void test_resources(void **state)
 	aml_interrupt(&aml, 0x105, AML_EDGE);
 	aml_interrupt(&aml, 16, AML_LEVEL | AML_LOW | AML_SHARED);
 	aml_end(&aml);
-	ASSERT_AML(&aml, 0x11, 35, 0x0a, 32,		     /* */
+	ASSERT_AML(&aml, 0x11, 35, 0x0a, 32,                 /* */
 		   0x86, 9, 0, 1, 0, 0, 0, 0xd0, 0, 2, 0, 0, /* */
-		   0x89, 6, 0, 0x03, 1, 5, 1, 0, 0,	     /* */
+		   0x89, 6, 0, 0x03, 1, 5, 1, 0, 0,          /* */
 		   0x89, 6, 0, 0x0d, 1, 16, 0, 0, 0, 0x79, 0);
 }
 
@@ -233,8 +233,8 @@ static void test_windows(void **state)
 	aml_resources(&aml);
 	aml_window(&aml, AML_MEMORY, 8, 0x100000000, 0x1ffffffff);
 	aml_end(&aml);
-	ASSERT_AML(&aml, 0x11, 51, 0x0a, 48, 0x8a, 43, 0, 0, 0x0c, 1,	       /* */
-		   0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0,	       /* */
+	ASSERT_AML(&aml, 0x11, 51, 0x0a, 48, 0x8a, 43, 0, 0, 0x0c, 1,          /* */
+		   0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0,             /* */
 		   0xff, 0xff, 0xff, 0xff, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, /* */
 		   0, 0, 0, 0, 1, 0, 0, 0, 0x79, 0);
 }
@@ -246,11 +246,11 @@ static void test_wrong_resources_are_refused(void **state)
 		unsigned width;
 		uint64_t first, last;
 	} windows[] = {
-		{ AML_IO, 2, 0, 0x10000 },	      /* end too wide */
-		{ AML_IO, 2, 0, 0xffff },	      /* length too wide */
+		{ AML_IO, 2, 0, 0x10000 },            /* end too wide */
+		{ AML_IO, 2, 0, 0xffff },             /* length too wide */
 		{ AML_MEMORY, 8, 0, UINT64_MAX },     /* length too wide */
-		{ AML_IO, 2, 0x100, 0xff },	      /* empty */
-		{ AML_MEMORY, 2, 0, 0xff },	      /* no such descriptor */
+		{ AML_IO, 2, 0x100, 0xff },           /* empty */
+		{ AML_MEMORY, 2, 0, 0xff },           /* no such descriptor */
 		{ AML_MEMORY, 4, 0, 0x100000000ull }, /* end too wide */
 		{ AML_IO, 3, 0, 0xff },
 		{ AML_IO, 0, 0, 0 },
@@ -304,9 +304,9 @@ static void test_pkg_length_edges(void **state)
 {
 	static const struct {
 		size_t contents; /* bytes behind the PkgLength */
-		size_t size;	 /* of the PkgLength */
+		size_t size;     /* of the PkgLength */
 	} cases[] = {
-		{ 62, 1 },   { 63, 2 },	     { 4093, 2 },
+		{ 62, 1 },   { 63, 2 },      { 4093, 2 },
 		{ 4094, 3 }, { 0xffffc, 3 }, { 0xffffd, 4 },
 	};
 	size_t room = 0x110000;

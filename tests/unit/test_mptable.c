@@ -76,7 +76,7 @@ static const uint8_t *table_of(const struct built *built)
 struct walk {
 	unsigned count[5]; /* by type */
 	const uint8_t *ioapic;
-	const uint8_t *irq[16];	 /* I/O interrupt entries by ISA interrupt */
+	const uint8_t *irq[16];  /* I/O interrupt entries by ISA interrupt */
 	const uint8_t *local[2]; /* by LINT */
 };
 
@@ -138,8 +138,8 @@ static void test_floating_pointer(void **state)
 
 	(void)state;
 	table_of(&built);
-	assert_int_equal(built.floating[8], 1);	 /* in units of 16 bytes */
-	assert_int_equal(built.floating[9], 4);	 /* version 1.4 */
+	assert_int_equal(built.floating[8], 1);  /* in units of 16 bytes */
+	assert_int_equal(built.floating[9], 4);  /* version 1.4 */
 	assert_int_equal(built.floating[11], 0); /* no default configuration */
 	assert_int_equal(built.floating[12], 0); /* virtual wire, no IMCR */
 	release(&built);
@@ -165,7 +165,7 @@ static void test_cpus(void **state)
 	static const struct {
 		unsigned cpus, processors, ioapic_id;
 	} cases[] = {
-		{ 1, 1, 1 },	 { 2, 2, 2 },	  { 254, 254, 254 },
+		{ 1, 1, 1 },     { 2, 2, 2 },     { 254, 254, 254 },
 		{ 255, 255, 0 }, { 300, 255, 0 },
 	};
 	size_t i;
@@ -214,9 +214,9 @@ static void test_local_interrupts(void **state)
 
 	(void)state;
 	assert_int_equal(walk.count[4], 2);
-	assert_int_equal(walk.local[0][1], 3);	  /* ExtINT to LINT0 */
+	assert_int_equal(walk.local[0][1], 3);    /* ExtINT to LINT0 */
 	assert_int_equal(walk.local[0][6], 0xff); /* of every CPU */
-	assert_int_equal(walk.local[1][1], 1);	  /* NMI to LINT1 */
+	assert_int_equal(walk.local[1][1], 1);    /* NMI to LINT1 */
 	assert_int_equal(walk.local[1][6], 0xff);
 	release(&built);
 }

@@ -464,7 +464,7 @@ void aml_window(struct aml *aml, enum aml_space space, unsigned width, uint64_t 
 {
 	static const uint8_t type_flags[] = {
 		[AML_MEMORY] = 1, /* read and write, not cacheable */
-		[AML_IO] = 3,	  /* the whole range, no ISA holes */
+		[AML_IO] = 3,     /* the whole range, no ISA holes */
 		[AML_BUS_NUMBER] = 0,
 	};
 	uint8_t tag = width == 2   ? RESOURCE_WORD_SPACE

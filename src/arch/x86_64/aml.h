@@ -84,7 +84,7 @@ void aml_reference(struct aml *aml, const char *path);
  */
 #define AML_LEVEL  0x0u
 #define AML_EDGE   0x2u
-#define AML_LOW	   0x4u
+#define AML_LOW    0x4u
 #define AML_SHARED 0x8u
 
 void aml_io(struct aml *aml, uint16_t base, uint8_t size);

@@ -68,10 +68,10 @@ struct mp_processor {
 } PACKED;
 
 #define LOCAL_APIC_VERSION 0x14
-#define CPU_ENABLED	   1u
-#define CPU_BOOTSTRAP	   2u
-#define CPU_SIGNATURE	   0x600u /* family 6; CPUID tells the truth */
-#define CPU_FEATURES	   0x301u /* FPU, CX8, APIC: what a kernel for SMP needs */
+#define CPU_ENABLED        1u
+#define CPU_BOOTSTRAP      2u
+#define CPU_SIGNATURE      0x600u /* family 6; CPUID tells the truth */
+#define CPU_FEATURES       0x301u /* FPU, CX8, APIC: what a kernel for SMP needs */
 
 /* 4.3.2 */
 struct mp_bus {
@@ -111,9 +111,9 @@ enum mp_interrupt_type {
 	MP_EXTINT = 3,
 };
 
-#define FLAG_CONFORMS	0x0u /* to the bus: ISA is edge, active high */
+#define FLAG_CONFORMS   0x0u /* to the bus: ISA is edge, active high */
 #define FLAG_HIGH_LEVEL 0xdu
-#define EVERY_CPU	0xffu
+#define EVERY_CPU       0xffu
 
 #define MAX_CPUS    255u /* local APIC IDs 0..254 */
 #define NR_ISA_IRQS 16u
