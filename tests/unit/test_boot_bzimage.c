@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* bzImage: what is taken, what is refused, and with which words. */
-#include "boot_image.h"
+#include "boot_test.h"
 
 static struct image good(void)
 {

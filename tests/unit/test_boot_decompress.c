@@ -4,10 +4,8 @@
  * cut, garbage or too large. A format whose library is not in this build must
  * be refused with the library's name.
  */
-#include "boot_image.h"
+#include "boot_test.h"
 #include "boot/formats.h"
-
-#include <stdio.h>
 
 #if HAVE_ZLIB
 #include <zlib.h>

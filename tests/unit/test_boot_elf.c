@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* ELF kernels: what is loaded where, and every way in which a file can be wild. */
-#include "boot_image.h"
+#include "boot_test.h"
 
 static void loads_a_vmlinux(void **state)
 {

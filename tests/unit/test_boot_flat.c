@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* --rom FILE[@ADDR]: the argument, and where the code and the CPU go. */
-#include "boot_image.h"
+#include "boot_test.h"
 
 #include "boot/flat.h"
 

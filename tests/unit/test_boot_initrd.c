@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Several initrds in one piece of memory, and where that piece goes. */
-#include "boot_image.h"
+#include "boot_test.h"
 
 #include "boot/initrd.h"
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Multiboot 1: the header, the addresses it states, and the information. */
-#include "boot_image.h"
+#include "boot_test.h"
 
 #define MAGIC 0x1BADB002u
 

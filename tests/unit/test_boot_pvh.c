@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* PVH: the note in the kernel, and the start info that the kernel reads. */
-#include "boot_image.h"
+#include "boot_test.h"
 
 static void enters_at_the_note(void **state)
 {

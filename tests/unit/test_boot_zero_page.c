@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* The zero page, by the offsets of Documentation/arch/x86/zero-page.rst. */
-#include "boot_image.h"
+#include "boot_test.h"
 
 static const struct boot_memory memory[] = {
 	{ 0, 0x9fc00, BOOT_MEMORY_RAM },
