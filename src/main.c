@@ -18,7 +18,8 @@ static void print_usage(FILE *out)
 	fputs("usage: tane COMMAND [options]\n\n", out);
 	for (unsigned i = 0; i < sizeof(commands) / sizeof(commands[0]); i++)
 		fprintf(out, "  %-10s %s\n", commands[i].name, commands[i].summary);
-	fputs("\n\"tane COMMAND --help\" tells more; \"tane --version\" tells the version.\n", out);
+	fputs("\n\"tane COMMAND --help\" tells more; \"tane --version\" tells the version.\n",
+	      out);
 }
 
 int main(int argc, char **argv)
@@ -33,7 +34,8 @@ int main(int argc, char **argv)
 		puts("tane " TANE_VERSION);
 		return 0;
 	}
-	if (strcmp(name, "--help") == 0 || strcmp(name, "-h") == 0 || strcmp(name, "help") == 0) {
+	if (strcmp(name, "--help") == 0 || strcmp(name, "-h") == 0 ||
+	    strcmp(name, "help") == 0) {
 		print_usage(stdout);
 		return 0;
 	}

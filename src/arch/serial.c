@@ -170,8 +170,9 @@ static int open_ends(struct serial *serial, unsigned number, int *in, int *out,
 		*in = *out = serial->in_fd;
 		return 0;
 	case SERIAL_FILE:
-		serial->out_fd = open(config->serials[number].path,
-				      O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOCTTY, 0666);
+		serial->out_fd =
+			open(config->serials[number].path,
+			     O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOCTTY, 0666);
 		if (serial->out_fd < 0)
 			return err_errno(err, "\"%s\"", config->serials[number].path);
 		*out = serial->out_fd;
@@ -198,11 +199,13 @@ static int if_foreground(int fd)
 	return owner < 0 || owner == getpgrp() ? fd : -1;
 }
 
-int serial_init(struct serial *serial, struct vm *vm, unsigned number, enum bus_space space,
-		uint64_t base, const struct irq_line *irq, struct err *err)
+int serial_init(struct serial *serial, struct vm *vm, unsigned number,
+		enum bus_space space, uint64_t base, const struct irq_line *irq,
+		struct err *err)
 {
 	static const char *const names[CONFIG_MAX_UARTS] = { "uart16550.0", "uart16550.1",
-							     "uart16550.2", "uart16550.3" };
+							     "uart16550.2",
+							     "uart16550.3" };
 	const struct bus_range range = {
 		.base = base,
 		.size = UART16550_NR_PORTS,
@@ -221,8 +224,9 @@ int serial_init(struct serial *serial, struct vm *vm, unsigned number, enum bus_
 	in = if_foreground(if_open(in));
 	out = if_open(out);
 	serial->open = true;
-	if (console_init(&serial->console, vm->loop, in, out, in >= 0 && isatty(in) && in == STDIN_FILENO,
-			 &console_ops, serial, err))
+	if (console_init(&serial->console, vm->loop, in, out,
+			 in >= 0 && isatty(in) && in == STDIN_FILENO, &console_ops,
+			 serial, err))
 		return -1;
 	return bus_add(&vm->bus, space, &range, err);
 }

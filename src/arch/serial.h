@@ -27,8 +27,9 @@ struct serial {
  * Make the port number `number` (0 is COM1) as the configuration says, its
  * registers at `base` of `space`, its interrupt on `irq`.
  */
-int serial_init(struct serial *serial, struct vm *vm, unsigned number, enum bus_space space,
-		uint64_t base, const struct irq_line *irq, struct err *err);
+int serial_init(struct serial *serial, struct vm *vm, unsigned number,
+		enum bus_space space, uint64_t base, const struct irq_line *irq,
+		struct err *err);
 void serial_reset(struct serial *serial);
 void serial_destroy(struct serial *serial);
 

@@ -95,8 +95,9 @@ int options_parse_size(const char *text, uint64_t *bytes, struct err *err)
 	if (*end) {
 		suffix = strchr(suffixes, toupper((unsigned char)*end));
 		if (!suffix || end[1])
-			return err_set(err, "\"%s\" is not a size: its unit is one of B K M G T",
-				       text);
+			return err_set(
+				err, "\"%s\" is not a size: its unit is one of B K M G T",
+				text);
 		shift = (unsigned)(suffix - suffixes) * 10;
 	}
 	if (value > UINT64_MAX >> shift)
@@ -136,7 +137,8 @@ static int parse_boot(const char *text, struct vm_config *config, struct err *er
 			return 0;
 		}
 	}
-	return err_set(err, "--boot: \"%s\" is none of auto, linux, pvh, multiboot", text);
+	return err_set(err, "--boot: \"%s\" is none of auto, linux, pvh, multiboot",
+		       text);
 }
 
 static int parse_console(const char *text, struct vm_config *config, struct err *err)
@@ -156,8 +158,8 @@ static int parse_serial(const char *text, struct vm_config *config, struct err *
 	unsigned number = (unsigned)(text[0] - '1');
 
 	if (number >= CONFIG_MAX_UARTS || text[1] != '=' || !*what)
-		return err_set(err, "--serial: \"%s\" is not N=WHAT with N from 1 to %d", text,
-			       CONFIG_MAX_UARTS);
+		return err_set(err, "--serial: \"%s\" is not N=WHAT with N from 1 to %d",
+			       text, CONFIG_MAX_UARTS);
 	config->serials[number].path = NULL;
 	if (strcmp(what, "null") == 0) {
 		config->serials[number].kind = SERIAL_NULL;
@@ -205,9 +207,9 @@ static int apply(int option, char *value, struct vm_config *config, struct err *
 		config->params = value;
 		return 0;
 	case 'm':
-		return options_parse_size(value, &config->memory, err) ?
-			       err_prefix(err, "--mem: ") :
-			       0;
+		return options_parse_size(value, &config->memory, err)
+			       ? err_prefix(err, "--mem: ")
+			       : 0;
 	case 'c':
 		return parse_cpus(value, &config->cpus, err);
 	case OPT_ROM:
@@ -247,7 +249,8 @@ enum options_result options_parse(int argc, char **argv, struct vm_config *confi
 	config_init(config);
 	optind = 0; /* begin anew, also when called twice */
 	opterr = 0; /* the messages are ours */
-	while ((option = getopt_long(argc, argv, "+:k:i:p:m:c:h", long_options, NULL)) != -1) {
+	while ((option = getopt_long(argc, argv, "+:k:i:p:m:c:h", long_options, NULL)) !=
+	       -1) {
 		if (option == 'h')
 			return OPTIONS_HELP;
 		if (option == '?') {
@@ -262,7 +265,8 @@ enum options_result options_parse(int argc, char **argv, struct vm_config *confi
 			return OPTIONS_ERROR;
 	}
 	if (optind < argc) {
-		err_set(err, "unexpected argument \"%s\" (the kernel goes after -k)", argv[optind]);
+		err_set(err, "unexpected argument \"%s\" (the kernel goes after -k)",
+			argv[optind]);
 		return OPTIONS_ERROR;
 	}
 	return config_validate(config, err) ? OPTIONS_ERROR : OPTIONS_RUN;

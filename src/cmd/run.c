@@ -27,7 +27,7 @@
 #include "vmm/stats.h"
 
 #define EXIT_GUEST_DIED 125
-#define EXIT_SIGNAL	128
+#define EXIT_SIGNAL     128
 
 /* After a forced end, a reader that takes nothing for this long is given up. */
 #define DRAIN_TIMEOUT_MS 1000
@@ -171,7 +171,8 @@ int cmd_run(int argc, char **argv)
 		options_print_help(stdout);
 		return 0;
 	case OPTIONS_ERROR:
-		fprintf(stderr, "tane: %s\ntane: \"tane run --help\" lists the options\n", err.text);
+		fprintf(stderr, "tane: %s\ntane: \"tane run --help\" lists the options\n",
+			err.text);
 		return EXIT_USAGE;
 	case OPTIONS_RUN:
 		break;

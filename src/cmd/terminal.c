@@ -30,7 +30,8 @@ static void on_crash(int signal)
 static void catch_crashes(void)
 {
 	static const int signals[] = { SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGABRT };
-	struct sigaction action = { .sa_handler = on_crash, .sa_flags = (int)SA_RESETHAND };
+	struct sigaction action = { .sa_handler = on_crash,
+				    .sa_flags = (int)SA_RESETHAND };
 
 	for (unsigned i = 0; i < sizeof(signals) / sizeof(signals[0]); i++)
 		sigaction(signals[i], &action, NULL);

@@ -33,7 +33,7 @@ enum bus_space {
 	BUS_SPACES,
 };
 
-#define BUS_MAX_RANGES	  128 /* per space; the machine's builder is told when it runs out */
+#define BUS_MAX_RANGES    128 /* per space; the machine's builder is told when it runs out */
 #define BUS_MAX_STRANGERS 16 /* unclaimed addresses that are counted one by one */
 
 struct bus_range {
@@ -42,7 +42,7 @@ struct bus_range {
 	const char *name; /* for counters and traces; not owned */
 	const struct io_ops *ops;
 	void *dev;
-	pthread_mutex_t *lock;	/* taken around each handler call; may be NULL */
+	pthread_mutex_t *lock;  /* taken around each handler call; may be NULL */
 	uint64_t reads, writes; /* relaxed atomic counters */
 };
 

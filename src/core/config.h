@@ -15,25 +15,25 @@
 
 #define CONFIG_MAX_INITRDS 16
 #define CONFIG_MAX_UARTS   4
-#define CONFIG_MAX_CPUS	   4096 /* what the firmware tables can describe */
+#define CONFIG_MAX_CPUS    4096 /* what the firmware tables can describe */
 
 #define CONFIG_DEFAULT_MEMORY (512ull << 20)
 
 /* How the kernel is entered. */
 enum boot_protocol {
-	BOOT_AUTO,	/* take what the image offers */
-	BOOT_LINUX,	/* 64-bit entry, RSI = zero page (Linux, x86/boot.rst) */
-	BOOT_PVH,	/* 32-bit entry, EBX = hvm_start_info (Xen, pvh.rst) */
+	BOOT_AUTO,      /* take what the image offers */
+	BOOT_LINUX,     /* 64-bit entry, RSI = zero page (Linux, x86/boot.rst) */
+	BOOT_PVH,       /* 32-bit entry, EBX = hvm_start_info (Xen, pvh.rst) */
 	BOOT_MULTIBOOT, /* 32-bit entry, EAX = magic, EBX = information (Multiboot 0.6.96) */
 };
 
 /* What is at the other end of a serial port. */
 enum serial_kind {
-	SERIAL_ABSENT,	/* there is no such port: it reads all ones */
+	SERIAL_ABSENT,  /* there is no such port: it reads all ones */
 	SERIAL_CONSOLE, /* our stdin and stdout */
-	SERIAL_NULL,	/* output is dropped */
-	SERIAL_PTY,	/* a new pseudo terminal */
-	SERIAL_FILE,	/* output is appended to a file, FIFO or device */
+	SERIAL_NULL,    /* output is dropped */
+	SERIAL_PTY,     /* a new pseudo terminal */
+	SERIAL_FILE,    /* output is appended to a file, FIFO or device */
 };
 
 struct vm_config {
@@ -57,7 +57,7 @@ struct vm_config {
 	} serials[CONFIG_MAX_UARTS]; /* COM1 to COM4 */
 
 	bool debug_exit; /* the port 0xf4 ends the VM */
-	bool no_reboot;	 /* a reset of the guest ends the VM */
+	bool no_reboot;  /* a reset of the guest ends the VM */
 	bool stats;
 	bool trace;
 	bool die_with_parent;

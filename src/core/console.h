@@ -43,8 +43,8 @@ struct console {
 	bool broken; /* nobody reads any more: output is dropped */
 
 	struct loop_source out;
-	bool out_watched;	  /* waiting for EPOLLOUT */
-	bool out_pollable;	  /* regular files are not */
+	bool out_watched;         /* waiting for EPOLLOUT */
+	bool out_pollable;        /* regular files are not */
 	struct loop_timer flush;  /* gathers output for a moment */
 	struct loop_event urgent; /* output to write now */
 

@@ -5,7 +5,7 @@
  *
  * RAM is a few regions of anonymous memory, reserved but not touched: the host
  * gives a page when the guest first uses it, 2 MiB at a time where transparent
- * huge pages can be had. Each region is one KVM memory slot.
+ * huge pages can be had. Each region becomes one KVM memory slot.
  *
  * Every access names its whole range. find() refuses what is not entirely
  * inside one region, in arithmetic that cannot wrap; nothing else in the
@@ -53,8 +53,7 @@ static void release(struct memory_region *region)
 	munmap(region->dirty, region->dirty_size);
 }
 
-int memory_add_ram(struct memory *memory, const struct kvm_vm *vm, uint64_t gpa,
-		   uint64_t size, struct err *err)
+int memory_add_ram(struct memory *memory, uint64_t gpa, uint64_t size, struct err *err)
 {
 	struct memory_region *region = &memory->regions[memory->nr_regions];
 	void *dirty;
@@ -84,10 +83,6 @@ int memory_add_ram(struct memory *memory, const struct kvm_vm *vm, uint64_t gpa,
 		return err_errno(err, "guest memory: dirty bitmap");
 	}
 	region->dirty = dirty;
-	if (kvm_vm_set_memory(vm, memory->nr_regions, gpa, size, region->hva, 0, err)) {
-		release(region);
-		return err_prefix(err, "guest memory (--mem): ");
-	}
 	memory->nr_regions++;
 	return 0;
 }
@@ -106,7 +101,7 @@ int memory_discard(struct memory *memory, struct err *err)
 		if (madvise(region->hva, region->size, MADV_DONTNEED))
 			return err_errno(err, "guest memory: cannot clear it");
 		/* A page that became zero has changed too. */
-		memset(region->dirty, 0xff, (region->size >> PAGE_SHIFT) / 8);
+		memset(region->dirty, 0xff, ((region->size >> PAGE_SHIFT) + 7) / 8);
 	}
 	return 0;
 }
@@ -173,10 +168,13 @@ bool memory_write(struct memory *memory, uint64_t gpa, const void *from, size_t 
 
 bool memory_take_dirty(struct memory *memory, unsigned region, uint64_t page)
 {
-	const struct memory_region *r = &memory->regions[region];
-	uint64_t bit = 1ull << (page % 64);
+	const uint64_t bit = 1ull << (page % 64);
+	const struct memory_region *r;
 
-	if (region >= memory->nr_regions || page >= r->size >> PAGE_SHIFT)
+	if (region >= memory->nr_regions)
+		return false;
+	r = &memory->regions[region];
+	if (page >= r->size >> PAGE_SHIFT)
 		return false;
 	return __atomic_fetch_and(&r->dirty[page / 64], ~bit, __ATOMIC_RELAXED) & bit;
 }

@@ -13,7 +13,6 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "kvm/kvm.h"
 #include "util/err.h"
 
 #define MEMORY_PAGE_SIZE   4096u
@@ -32,9 +31,8 @@ struct memory {
 	unsigned nr_regions;
 };
 
-/* Reserve RAM at `gpa` and give it to the guest as the next memory slot. */
-int memory_add_ram(struct memory *memory, const struct kvm_vm *vm, uint64_t gpa,
-		   uint64_t size, struct err *err);
+/* Reserve RAM at `gpa` as the next region. The caller gives it to KVM. */
+int memory_add_ram(struct memory *memory, uint64_t gpa, uint64_t size, struct err *err);
 void memory_destroy(struct memory *memory);
 
 /* All RAM reads zero again and its host pages are given back. No vCPU may run. */

@@ -23,7 +23,7 @@ struct vcpu {
 	struct vcpu_arch *arch;
 	pthread_t thread;
 	bool io_pending; /* KVM still has to finish the last I/O instruction */
-	struct err err;	 /* why it could not be made */
+	struct err err;  /* why it could not be made */
 	bool failed;
 
 	/* Guarded by the gate's lock: a function to run on the parked thread. */
@@ -31,7 +31,7 @@ struct vcpu {
 	int work_result;
 
 	uint64_t exits[KVM_EXIT_REASONS]; /* written by its thread only */
-	uint64_t kicks;			  /* KVM_RUN that a signal ended */
+	uint64_t kicks;                   /* KVM_RUN that a signal ended */
 };
 
 /* The gate in front of KVM_RUN. While it is closed all vCPUs park. */

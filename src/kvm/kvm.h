@@ -22,8 +22,8 @@
 
 struct kvm {
 	int fd;
-	size_t run_size;	    /* of the area shared with a vCPU, in bytes */
-	unsigned max_vcpus;	    /* KVM creates no more */
+	size_t run_size;            /* of the area shared with a vCPU, in bytes */
+	unsigned max_vcpus;         /* KVM creates no more */
 	unsigned recommended_vcpus; /* KVM advises no more: the host's CPUs */
 };
 

@@ -79,7 +79,8 @@ static inline void store_le64(void *p, uint64_t v)
 	__builtin_memcpy(p, &v, sizeof(v));
 }
 
-_Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "tane runs on little-endian hosts");
+_Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__,
+	       "tane runs on little-endian hosts");
 
 /* Round to a power of two. align_up() wraps for values near the top: check before. */
 static inline uint64_t align_up(uint64_t value, uint64_t alignment)

@@ -14,7 +14,7 @@
 
 #include "util/state.h"
 
-#define SECTION_MAGIC	    0x43455374u /* "tSEC" */
+#define SECTION_MAGIC       0x43455374u /* "tSEC" */
 #define SECTION_HEADER_SIZE 16
 #define FIELD_HEADER_SIZE   4
 

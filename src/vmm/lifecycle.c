@@ -44,7 +44,8 @@ static void on_deadline(void *opaque)
 {
 	struct vm *vm = opaque;
 
-	fprintf(stderr, "tane: the guest did not power off within %d seconds: ending it\n",
+	fprintf(stderr,
+		"tane: the guest did not power off within %d seconds: ending it\n",
 		VM_SHUTDOWN_SECONDS);
 	vm_end(vm, VM_KILLED, (uint32_t)vm->shutdown_signal, NULL);
 }
@@ -60,8 +61,8 @@ static int build(struct vm *vm, struct err *err)
 	return vcpus_start(vm, err);
 }
 
-struct vm *vm_create(const struct vm_config *config, struct loop *loop, int64_t started_ns,
-		     struct err *err)
+struct vm *vm_create(const struct vm_config *config, struct loop *loop,
+		     int64_t started_ns, struct err *err)
 {
 	struct vm *vm = calloc(1, sizeof(*vm));
 
@@ -129,12 +130,13 @@ static void on_ended(void *opaque)
 
 	if (!vm_has_ended(vm))
 		return; /* an event from before a reset */
-	if (vm->outcome.end == VM_RESET && !vm->config->no_reboot && !vm->shutdown_signal) {
+	if (vm->outcome.end == VM_RESET && !vm->config->no_reboot &&
+	    !vm->shutdown_signal) {
 		if (!reboot(vm, &err))
 			return;
 		vm->outcome.end = VM_DIED;
-		snprintf(vm->outcome.message, sizeof(vm->outcome.message), "reboot: %.140s",
-			 err.text);
+		snprintf(vm->outcome.message, sizeof(vm->outcome.message),
+			 "reboot: %.140s", err.text);
 	}
 	loop_quit(vm->loop);
 }

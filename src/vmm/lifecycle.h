@@ -15,8 +15,8 @@
  * validated; it and `loop` must outlive the VM. `started_ns` is the time (loop_now())
  * from which milestones count. NULL on error.
  */
-struct vm *vm_create(const struct vm_config *config, struct loop *loop, int64_t started_ns,
-		     struct err *err);
+struct vm *vm_create(const struct vm_config *config, struct loop *loop,
+		     int64_t started_ns, struct err *err);
 
 /* Also after an error of vm_run(). */
 void vm_destroy(struct vm *vm);

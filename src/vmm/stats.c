@@ -78,9 +78,12 @@ void stats_print(struct vm *vm, FILE *out)
 	fprintf(out, "  time to the first KVM_RUN  %.3f ms\n",
 		(double)(stats->first_run_ns - stats->started_ns) / 1e6);
 	for (unsigned i = 0; i < stats->nr_milestones; i++)
-		fprintf(out, "  time to milestone %-3u      %.3f ms\n", stats->milestones[i].number,
+		fprintf(out, "  time to milestone %-3u      %.3f ms\n",
+			stats->milestones[i].number,
 			(double)stats->milestones[i].at_ns / 1e6);
-	fprintf(out, "  memory of the VMM          %" PRIu64 " KiB at the end, %" PRIu64 " KiB at its peak\n",
+	fprintf(out,
+		"  memory of the VMM          %" PRIu64 " KiB at the end, %" PRIu64
+		" KiB at its peak\n",
 		vmm >> 10, stats->peak_vmm >> 10);
 	fprintf(out, "  guest RAM in use           %" PRIu64 " KiB\n", guest >> 10);
 	vcpus_print_stats(vm, out);

@@ -48,19 +48,23 @@ unsigned boot_memory_map(uint64_t ram, struct boot_memory map[BOOT_MAP_ROWS])
 	unsigned n = 0;
 
 	map[n++] = (struct boot_memory){ 0, LAYOUT_EBDA, BOOT_MEMORY_RAM };
-	map[n++] = (struct boot_memory){ LAYOUT_EBDA, LAYOUT_EBDA_SIZE, BOOT_MEMORY_RESERVED };
-	map[n++] = (struct boot_memory){ LAYOUT_TABLES, LAYOUT_TABLES_SIZE, BOOT_MEMORY_RESERVED };
+	map[n++] = (struct boot_memory){ LAYOUT_EBDA, LAYOUT_EBDA_SIZE,
+					 BOOT_MEMORY_RESERVED };
+	map[n++] = (struct boot_memory){ LAYOUT_TABLES, LAYOUT_TABLES_SIZE,
+					 BOOT_MEMORY_RESERVED };
 	map[n++] = (struct boot_memory){ LAYOUT_HIGH_MEMORY, low_end - LAYOUT_HIGH_MEMORY,
 					 BOOT_MEMORY_RAM };
 	map[n++] = (struct boot_memory){ LAYOUT_KVM_IDENTITY_MAP, 4 * MEMORY_PAGE_SIZE,
 					 BOOT_MEMORY_RESERVED };
 	if (ram > low_end)
-		map[n++] = (struct boot_memory){ LAYOUT_HOLE_END, ram - low_end, BOOT_MEMORY_RAM };
+		map[n++] = (struct boot_memory){ LAYOUT_HOLE_END, ram - low_end,
+						 BOOT_MEMORY_RAM };
 	return n;
 }
 
 /* Write a structure of ours to its fixed place, which is RAM by the layout. */
-static int put(struct boot *boot, uint64_t gpa, const void *data, size_t size, struct err *err)
+static int put(struct boot *boot, uint64_t gpa, const void *data, size_t size,
+	       struct err *err)
 {
 	if (!memory_write(&boot->vm->memory, gpa, data, size))
 		return err_set(err, "0x%llx to 0x%llx is not RAM (--mem)",
@@ -68,22 +72,26 @@ static int put(struct boot *boot, uint64_t gpa, const void *data, size_t size, s
 	return 0;
 }
 
-static int put_segment(struct boot *boot, const struct boot_segment *segment, struct err *err)
+static int put_segment(struct boot *boot, const struct boot_segment *segment,
+		       struct err *err)
 {
 	const unsigned long long low = segment->gpa, high = segment->gpa + segment->size;
 
 	if (!segment->size)
 		return 0;
 	if (low < LAYOUT_HIGH_MEMORY && high > LAYOUT_TABLES)
-		return err_set(err, "a segment at 0x%llx to 0x%llx lies where the firmware "
+		return err_set(err,
+			       "a segment at 0x%llx to 0x%llx lies where the firmware "
 			       "tables are (0x%llx to 0x%llx)",
 			       low, high, LAYOUT_TABLES, LAYOUT_HIGH_MEMORY);
 	if (low < LAYOUT_CMDLINE + LAYOUT_CMDLINE_SIZE)
-		return err_set(err, "a segment at 0x%llx to 0x%llx lies where boot data is "
+		return err_set(err,
+			       "a segment at 0x%llx to 0x%llx lies where boot data is "
 			       "(below 0x%llx)",
 			       low, high, LAYOUT_CMDLINE + LAYOUT_CMDLINE_SIZE);
 	if (!memory_for_read(&boot->vm->memory, segment->gpa, segment->size))
-		return err_set(err, "a segment at 0x%llx to 0x%llx is not all RAM: give the "
+		return err_set(err,
+			       "a segment at 0x%llx to 0x%llx is not all RAM: give the "
 			       "guest more memory (--mem)",
 			       low, high);
 	return put(boot, segment->gpa, segment->data.data, segment->data.size, err);
@@ -136,12 +144,14 @@ static int open_initrds(struct boot *boot, struct initrds *initrds, struct err *
 
 	initrds->nr = 0;
 	for (unsigned i = 0; i < config->nr_initrds; i++) {
-		initrds->fds[i] = fd_open_image(config->initrds[i], &initrds->sizes[i], err);
+		initrds->fds[i] =
+			fd_open_image(config->initrds[i], &initrds->sizes[i], err);
 		if (initrds->fds[i] < 0)
 			return err_prefix(err, "initrd \"%s\": ", config->initrds[i]);
 		initrds->nr++;
 	}
-	return initrd_plan(initrds->sizes, initrds->nr, initrds->offsets, &initrds->total, err);
+	return initrd_plan(initrds->sizes, initrds->nr, initrds->offsets, &initrds->total,
+			   err);
 }
 
 static int read_initrds(struct boot *boot, const struct initrds *initrds, uint64_t gpa,
@@ -157,7 +167,8 @@ static int read_initrds(struct boot *boot, const struct initrds *initrds, uint64
 			return err_set(err, "initrd: its place at 0x%llx is not RAM",
 				       (unsigned long long)gpa);
 		if (fd_read_at(initrds->fds[i], to, size, 0, err))
-			return err_prefix(err, "initrd \"%s\": ", boot->vm->config->initrds[i]);
+			return err_prefix(
+				err, "initrd \"%s\": ", boot->vm->config->initrds[i]);
 	}
 	return 0;
 }
@@ -166,7 +177,8 @@ static int read_initrds(struct boot *boot, const struct initrds *initrds, uint64
 static void list_modules(struct boot *boot, const struct initrds *initrds, uint64_t gpa)
 {
 	if (boot->kernel.protocol != BOOT_MULTIBOOT) {
-		boot->modules[0] = (struct boot_module){ .gpa = gpa, .size = initrds->total };
+		boot->modules[0] =
+			(struct boot_module){ .gpa = gpa, .size = initrds->total };
 		boot->nr_modules = 1;
 		return;
 	}
@@ -194,13 +206,14 @@ static int place_initrds(struct boot *boot, struct initrds *initrds, struct err 
 	}
 	if (!initrds->total)
 		return 0;
-	if (!boot_place_high(boot->map, boot->nr_map, initrds->total, kernel->initrd_addr_max,
-			     kernel->low, kernel->high, &gpa))
-		return err_set(err,
-			       "initrd: %llu bytes do not fit beside the kernel below 0x%llx: "
-			       "give the guest more memory (--mem)",
-			       (unsigned long long)initrds->total,
-			       (unsigned long long)kernel->initrd_addr_max);
+	if (!boot_place_high(boot->map, boot->nr_map, initrds->total,
+			     kernel->initrd_addr_max, kernel->low, kernel->high, &gpa))
+		return err_set(
+			err,
+			"initrd: %llu bytes do not fit beside the kernel below 0x%llx: "
+			"give the guest more memory (--mem)",
+			(unsigned long long)initrds->total,
+			(unsigned long long)kernel->initrd_addr_max);
 	if (read_initrds(boot, initrds, gpa, err))
 		return -1;
 	list_modules(boot, initrds, gpa);
@@ -225,14 +238,16 @@ static int load_initrds(struct boot *boot, struct err *err)
 static int build_cmdline(struct boot *boot, struct err *err)
 {
 	const struct vm_config *config = boot->vm->config;
-	const char *console = boot->kernel.protocol == BOOT_MULTIBOOT ? "" : "console=ttyS0";
+	const char *console =
+		boot->kernel.protocol == BOOT_MULTIBOOT ? "" : "console=ttyS0";
 	const char *panic = config->no_reboot && *console ? " panic=-1" : "";
 	const char *params = config->params ? config->params : "";
 	int n = snprintf(boot->cmdline, sizeof(boot->cmdline), "%s%s%s%s", console, panic,
 			 *console && *params ? " " : "", params);
 
 	if (n < 0 || (size_t)n >= sizeof(boot->cmdline))
-		return err_set(err, "--params: %d bytes are more than any kernel takes", n);
+		return err_set(err, "--params: %d bytes are more than any kernel takes",
+			       n);
 	return 0;
 }
 
@@ -277,8 +292,8 @@ static int load_tables(struct boot *boot, struct err *err)
 	return r;
 }
 
-static int put_linux(struct boot *boot, struct boot_handoff *handoff, struct cpu_entry *entry,
-		     struct err *err)
+static int put_linux(struct boot *boot, struct boot_handoff *handoff,
+		     struct cpu_entry *entry, struct err *err)
 {
 	static struct boot_params empty;
 	struct boot_params page = empty;
@@ -315,10 +330,12 @@ static int put_boot_info(struct boot *boot, const struct boot_handoff *handoff,
 	entry->mode = CPU_PROTECTED;
 	entry->rbx = LAYOUT_BOOT_INFO;
 	if (boot->kernel.protocol == BOOT_PVH) {
-		r = pvh_start_info_build(info, LAYOUT_BOOT_INFO_SIZE, LAYOUT_BOOT_INFO, handoff, err);
+		r = pvh_start_info_build(info, LAYOUT_BOOT_INFO_SIZE, LAYOUT_BOOT_INFO,
+					 handoff, err);
 	} else {
 		entry->rax = MULTIBOOT_BOOTLOADER_MAGIC;
-		r = multiboot_info_build(info, LAYOUT_BOOT_INFO_SIZE, LAYOUT_BOOT_INFO, handoff, err);
+		r = multiboot_info_build(info, LAYOUT_BOOT_INFO_SIZE, LAYOUT_BOOT_INFO,
+					 handoff, err);
 	}
 	if (!r)
 		r = put(boot, LAYOUT_BOOT_INFO, info, LAYOUT_BOOT_INFO_SIZE, err);
@@ -354,8 +371,8 @@ static int put_handoff(struct boot *boot, struct cpu_entry *entry, struct err *e
 static int boot_steps(struct boot *boot, struct cpu_entry *entry, struct err *err)
 {
 	boot->nr_map = boot_memory_map(boot->vm->config->memory, boot->map);
-	if (load_kernel(boot, err) || load_initrds(boot, err) || build_cmdline(boot, err) ||
-	    load_tables(boot, err))
+	if (load_kernel(boot, err) || load_initrds(boot, err) ||
+	    build_cmdline(boot, err) || load_tables(boot, err))
 		return -1;
 	return put_handoff(boot, entry, err);
 }

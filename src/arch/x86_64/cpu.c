@@ -22,22 +22,22 @@
 #include "core/vm.h"
 #include "kvm/kvm_x86.h"
 
-#define CR0_PE	     (1ull << 0)
-#define CR0_MP	     (1ull << 1)
-#define CR0_ET	     (1ull << 4)
-#define CR0_NE	     (1ull << 5)
-#define CR0_WP	     (1ull << 16)
-#define CR0_PG	     (1ull << 31)
-#define CR4_PAE	     (1ull << 5)
+#define CR0_PE       (1ull << 0)
+#define CR0_MP       (1ull << 1)
+#define CR0_ET       (1ull << 4)
+#define CR0_NE       (1ull << 5)
+#define CR0_WP       (1ull << 16)
+#define CR0_PG       (1ull << 31)
+#define CR4_PAE      (1ull << 5)
 #define EFER_LME     (1ull << 8)
 #define EFER_LMA     (1ull << 10)
 #define RFLAGS_FIXED 2ull
 
-#define MSR_IA32_TSC		0x10u
-#define MSR_IA32_MISC_ENABLE	0x1a0u
-#define MSR_MTRR_DEF_TYPE	0x2ffu
-#define MTRR_DEF_TYPE_ENABLED	(1u << 11)
-#define MTRR_TYPE_WRITE_BACK	6u
+#define MSR_IA32_TSC            0x10u
+#define MSR_IA32_MISC_ENABLE    0x1a0u
+#define MSR_MTRR_DEF_TYPE       0x2ffu
+#define MTRR_DEF_TYPE_ENABLED   (1u << 11)
+#define MTRR_TYPE_WRITE_BACK    6u
 #define MISC_ENABLE_FAST_STRING 1u
 
 /* Linux and Multiboot both want flat segments; the selectors are __BOOT_CS and __BOOT_DS. */

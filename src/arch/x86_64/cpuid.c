@@ -16,9 +16,9 @@
 
 #include "arch/x86_64/cpuid.h"
 
-#define LEAF1_ECX_TSC_DEADLINE	    (1u << 24)
-#define LEAF1_ECX_HYPERVISOR	    (1u << 31)
-#define LEAF1_EDX_HTT		    (1u << 28)
+#define LEAF1_ECX_TSC_DEADLINE      (1u << 24)
+#define LEAF1_ECX_HYPERVISOR        (1u << 31)
+#define LEAF1_EDX_HTT               (1u << 28)
 #define LEAF80000001_ECX_CMP_LEGACY (1u << 1)
 
 #define LEVEL_SMT  1u
@@ -162,9 +162,9 @@ static void set_amd_leaves(struct kvm_cpuid2 *cpuid, const struct cpuid_config *
 		sizes->ecx |= (id_bits(config->nr_cpus) & 0xf) << 12;
 	}
 	if (ids) {
-		ids->eax = config->cpu;	       /* extended APIC ID */
+		ids->eax = config->cpu;        /* extended APIC ID */
 		ids->ebx = config->cpu & 0xff; /* core ID; 15:8: one thread per core */
-		ids->ecx = 0;		       /* one node */
+		ids->ecx = 0;                  /* one node */
 	}
 }
 

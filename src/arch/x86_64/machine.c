@@ -47,7 +47,8 @@ struct wire {
 };
 
 struct machine {
-	pthread_mutex_t lock; /* guards every chip here but the RTC, PM and serial ports */
+	pthread_mutex_t
+		lock; /* guards every chip here but the RTC, PM and serial ports */
 	struct pin pins[NR_IOAPIC_PINS];
 	struct wire uart_wires[CONFIG_MAX_UARTS], rtc_wire, sci_wire, keyboard_wire;
 
@@ -208,15 +209,25 @@ static uint64_t low_ram(const struct vm *vm)
 	return vm->config->memory < LAYOUT_HOLE ? vm->config->memory : LAYOUT_HOLE;
 }
 
+static int add_region(struct vm *vm, uint64_t gpa, uint64_t size, struct err *err)
+{
+	const unsigned slot = vm->memory.nr_regions;
+
+	if (memory_add_ram(&vm->memory, gpa, size, err))
+		return -1;
+	if (kvm_vm_set_memory(&vm->kvm_vm, slot, gpa, size, vm->memory.regions[slot].hva,
+			      0, err))
+		return err_prefix(err, "guest memory (--mem): ");
+	return 0;
+}
+
 static int add_ram(struct vm *vm, struct err *err)
 {
 	const uint64_t ram = vm->config->memory, low = low_ram(vm);
 
-	if (memory_add_ram(&vm->memory, &vm->kvm_vm, 0, low, err))
+	if (add_region(vm, 0, low, err))
 		return -1;
-	if (ram == low)
-		return 0;
-	return memory_add_ram(&vm->memory, &vm->kvm_vm, LAYOUT_HOLE_END, ram - low, err);
+	return ram > low ? add_region(vm, LAYOUT_HOLE_END, ram - low, err) : 0;
 }
 
 /* What KVM emulates, and what it looked like when it was new. */
@@ -249,10 +260,16 @@ static void init_pins(struct vm *vm)
 }
 
 static int add_port(struct vm *vm, uint64_t base, uint64_t size, const char *name,
-		    const struct io_ops *ops, void *dev, pthread_mutex_t *lock, struct err *err)
+		    const struct io_ops *ops, void *dev, pthread_mutex_t *lock,
+		    struct err *err)
 {
 	const struct bus_range range = {
-		.base = base, .size = size, .name = name, .ops = ops, .dev = dev, .lock = lock,
+		.base = base,
+		.size = size,
+		.name = name,
+		.ops = ops,
+		.dev = dev,
+		.lock = lock,
 	};
 
 	return bus_add(&vm->bus, BUS_PIO, &range, err);
@@ -267,11 +284,13 @@ static int build_serials(struct vm *vm, struct err *err)
 	struct machine *machine = vm->machine;
 
 	for (unsigned i = 0; i < CONFIG_MAX_UARTS; i++) {
-		struct irq_line irq = connect(machine, &machine->uart_wires[i], uarts[i].irq, i);
+		struct irq_line irq =
+			connect(machine, &machine->uart_wires[i], uarts[i].irq, i);
 
 		if (vm->config->serials[i].kind == SERIAL_ABSENT)
 			continue;
-		if (serial_init(&machine->serials[i], vm, i, BUS_PIO, uarts[i].port, &irq, err))
+		if (serial_init(&machine->serials[i], vm, i, BUS_PIO, uarts[i].port, &irq,
+				err))
 			return -1;
 	}
 	return 0;
@@ -290,11 +309,11 @@ static int build_clocks(struct vm *vm, struct err *err)
 	mc146818_init(&machine->rtc, &rtc_ops, &rtc, vm);
 	mc146818_set_memory(&machine->rtc, low_ram(vm), vm->config->memory - low_ram(vm));
 	acpi_pm_init(&machine->pm, &pm_ops, &sci, vm);
-	if (add_port(vm, PORT_RTC, MC146818_NR_PORTS, "mc146818", &mc146818_io, &machine->rtc,
-		     &machine->rtc_lock, err))
+	if (add_port(vm, PORT_RTC, MC146818_NR_PORTS, "mc146818", &mc146818_io,
+		     &machine->rtc, &machine->rtc_lock, err))
 		return -1;
-	return add_port(vm, PORT_ACPI_PM, ACPI_PM_NR_PORTS, "acpi-pm", &acpi_pm_io, &machine->pm,
-			&machine->pm_lock, err);
+	return add_port(vm, PORT_ACPI_PM, ACPI_PM_NR_PORTS, "acpi-pm", &acpi_pm_io,
+			&machine->pm, &machine->pm_lock, err);
 }
 
 /* The ways in which a PC is reset, and the ports that firmware people know. */
@@ -319,7 +338,8 @@ static int build_ports(struct vm *vm, struct err *err)
 		bool absent;
 	} ports[] = {
 		{ PORT_I8042_DATA, 1, "i8042-data", &i8042_data_io, &m->i8042, false },
-		{ PORT_I8042_COMMAND, 1, "i8042-command", &i8042_command_io, &m->i8042, false },
+		{ PORT_I8042_COMMAND, 1, "i8042-command", &i8042_command_io, &m->i8042,
+		  false },
 		{ PORT_POST, 1, "post-code", &post_code_io, &m->post_code, false },
 		{ PORT_FAST_A20, 1, "port92", &port92_io, &m->port92, false },
 		{ PORT_MILESTONE, 1, "milestone", &milestone_io, &m->milestone, false },
@@ -331,8 +351,9 @@ static int build_ports(struct vm *vm, struct err *err)
 	};
 
 	for (unsigned i = 0; i < sizeof(ports) / sizeof(ports[0]); i++) {
-		if (!ports[i].absent && add_port(vm, ports[i].base, ports[i].size, ports[i].name,
-						 ports[i].ops, ports[i].dev, &m->lock, err))
+		if (!ports[i].absent &&
+		    add_port(vm, ports[i].base, ports[i].size, ports[i].name,
+			     ports[i].ops, ports[i].dev, &m->lock, err))
 			return -1;
 	}
 	return 0;
@@ -344,15 +365,16 @@ static int build_own_output(struct vm *vm, struct err *err)
 
 	machine->output = &machine->own_output;
 	machine->has_own_output = true;
-	return console_init(&machine->own_output, vm->loop, -1, STDOUT_FILENO, false, &output_ops,
-			    vm, err);
+	return console_init(&machine->own_output, vm->loop, -1, STDOUT_FILENO, false,
+			    &output_ops, vm, err);
 }
 
 /* No lock: the chip has no state, and a vCPU may wait in it. */
-static int build_output_port(struct vm *vm, uint64_t port, const char *name, struct err *err)
+static int build_output_port(struct vm *vm, uint64_t port, const char *name,
+			     struct err *err)
 {
-	return add_port(vm, port, 1, name, &debug_console_io, &vm->machine->debug_console, NULL,
-			err);
+	return add_port(vm, port, 1, name, &debug_console_io, &vm->machine->debug_console,
+			NULL, err);
 }
 
 static int build_pc(struct vm *vm, struct err *err)
@@ -491,7 +513,8 @@ void machine_drain_consoles(struct vm *vm, int signal_fd, int timeout_ms)
 
 	for (unsigned i = 0; i < CONFIG_MAX_UARTS; i++) {
 		if (machine->serials[i].open)
-			console_drain(&machine->serials[i].console, signal_fd, timeout_ms);
+			console_drain(&machine->serials[i].console, signal_fd,
+				      timeout_ms);
 	}
 	if (machine->has_own_output)
 		console_drain(&machine->own_output, signal_fd, timeout_ms);

@@ -1,0 +1,324 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The console: no byte is lost, nothing spins, and Ctrl-a does what it says. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+#include <cmocka.h>
+
+#include "core/console.h"
+
+static struct loop loop;
+static struct console console;
+static struct loop_timer limit;
+static int in[2], out[2];
+
+/* The device: takes what it has room for. */
+static uint8_t received[65536];
+static size_t nr_received, room_left, want;
+static unsigned breaks, quits, writables;
+
+static size_t room(void *opaque)
+{
+	(void)opaque;
+	return room_left;
+}
+
+static void receive(void *opaque, const uint8_t *data, size_t n)
+{
+	(void)opaque;
+	assert_true(n <= room_left && nr_received + n <= sizeof(received));
+	memcpy(received + nr_received, data, n);
+	nr_received += n;
+	room_left -= n;
+	if (nr_received >= want)
+		loop_quit(&loop);
+	else if (!room_left) {
+		/* As a UART whose guest has read all. */
+		room_left = 16;
+		console_want_input(&console);
+	}
+}
+
+static void send_break(void *opaque)
+{
+	(void)opaque;
+	breaks++;
+}
+
+static void writable(void *opaque)
+{
+	(void)opaque;
+	writables++;
+}
+
+static void quit(void *opaque)
+{
+	(void)opaque;
+	quits++;
+	loop_quit(&loop);
+}
+
+static const struct console_ops ops = { room, receive, send_break, writable, quit };
+
+static void on_limit(void *opaque)
+{
+	(void)opaque;
+	loop_quit(&loop);
+}
+
+/* Run the loop, at most `ms` long. */
+static void run(int ms)
+{
+	struct err err;
+
+	loop_timer_arm(&limit, loop_now() + ms * 1000000ll);
+	assert_int_equal(loop_run(&loop, &err), 0);
+}
+
+static int open_console(bool escapes)
+{
+	struct err err;
+
+	nr_received = breaks = quits = writables = 0;
+	room_left = 16;
+	want = SIZE_MAX;
+	return pipe(in) || pipe(out) || loop_init(&loop, &err) ||
+	       loop_timer_init(&limit, &loop, on_limit, NULL, &err) ||
+	       console_init(&console, &loop, in[0], out[1], escapes, &ops, NULL, &err);
+}
+
+static int setup(void **state)
+{
+	(void)state;
+	return open_console(false);
+}
+
+static int setup_terminal(void **state)
+{
+	(void)state;
+	return open_console(true);
+}
+
+static int teardown(void **state)
+{
+	(void)state;
+	console_destroy(&console);
+	loop_timer_destroy(&limit, &loop);
+	loop_destroy(&loop);
+	for (int i = 0; i < 2; i++) {
+		close(in[i]);
+		close(out[i]);
+	}
+	return 0;
+}
+
+static void send(const char *text)
+{
+	assert_int_equal(write(in[1], text, strlen(text)), strlen(text));
+}
+
+static void test_output(void **state)
+{
+	char text[16] = "";
+
+	(void)state;
+	for (const char *c = "hello"; *c; c++)
+		assert_true(console_put(&console, (uint8_t)*c));
+	run(50);
+	assert_int_equal(read(out[0], text, sizeof(text)), 5);
+	assert_string_equal(text, "hello");
+}
+
+/* Nobody reads: the ring fills, says so, and everything arrives once somebody does. */
+static void test_slow_reader_loses_nothing(void **state)
+{
+	static uint8_t got[1 << 20];
+	size_t put = 0, n = 0;
+
+	(void)state;
+	/* The pipe takes 64 KiB, then the ring fills. */
+	while (put < sizeof(got)) {
+		bool more = console_put(&console, (uint8_t)(put * 7));
+
+		put++;
+		if (!more) {
+			run(5);
+			if (!console_is_writable(&console))
+				break;
+		}
+	}
+	assert_true(put < sizeof(got));
+	assert_false(console_is_writable(&console));
+	/* Bytes that were under way still find room. */
+	for (int i = 0; i < 1000; i++)
+		console_put(&console, (uint8_t)(put++ * 7));
+	fcntl(out[0], F_SETFL, O_NONBLOCK);
+	while (n < put) {
+		ssize_t r = read(out[0], got + n, sizeof(got) - n);
+
+		if (r > 0)
+			n += (size_t)r;
+		run(5);
+	}
+	assert_int_equal(n, put);
+	for (size_t i = 0; i < n; i++)
+		assert_int_equal(got[i], (uint8_t)(i * 7));
+	assert_true(console_is_writable(&console));
+	assert_true(writables >= 1);
+}
+
+static void test_reader_gone(void **state)
+{
+	(void)state;
+	close(out[0]);
+	for (int i = 0; i < 200000; i++)
+		console_put(&console, 'x');
+	run(20);
+	assert_true(console_put(&console, 'x'));
+	assert_true(console_is_writable(&console));
+	out[0] = open("/dev/null", O_RDONLY);
+}
+
+static void test_input_waits_for_room(void **state)
+{
+	char text[10001];
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(text) - 1; i++)
+		text[i] = (char)('a' + i % 26);
+	text[sizeof(text) - 1] = '\0';
+	send(text);
+	want = sizeof(text) - 1;
+	run(5000);
+	assert_int_equal(nr_received, sizeof(text) - 1);
+	assert_memory_equal(received, text, nr_received);
+}
+
+static void test_no_room_no_input(void **state)
+{
+	(void)state;
+	room_left = 0;
+	send("abc");
+	run(20);
+	assert_int_equal(nr_received, 0);
+	room_left = 2;
+	console_want_input(&console);
+	want = 3;
+	run(1000);
+	assert_memory_equal(received, "abc", 3);
+}
+
+/* EOF must neither end the VM nor turn the loop into a busy one. */
+static void test_end_of_input(void **state)
+{
+	struct timespec before, after;
+
+	(void)state;
+	send("bye");
+	close(in[1]);
+	clock_gettime(CLOCK_THREAD_CPUTIME_ID, &before);
+	run(200);
+	clock_gettime(CLOCK_THREAD_CPUTIME_ID, &after);
+	assert_memory_equal(received, "bye", 3);
+	assert_int_equal(quits, 0);
+	assert_true((after.tv_sec - before.tv_sec) * 1000 +
+			    (after.tv_nsec - before.tv_nsec) / 1000000 <
+		    50);
+	in[1] = open("/dev/null", O_WRONLY);
+}
+
+static void test_pipe_has_no_escapes(void **state)
+{
+	(void)state;
+	send("a\001xb");
+	want = 4;
+	run(1000);
+	assert_memory_equal(received, "a\001xb", 4);
+	assert_int_equal(quits, 0);
+}
+
+static void test_escapes(void **state)
+{
+	(void)state;
+	send("a\001\001b\001bc\001zd");
+	want = 5;
+	run(1000);
+	/* Ctrl-a twice passes one; an unknown key is swallowed with its Ctrl-a. */
+	assert_memory_equal(received, "a\001bcd", 5);
+	assert_int_equal(breaks, 1);
+	send("\001");
+	run(20);
+	assert_int_equal(quits, 0);
+	send("x");
+	run(1000);
+	assert_int_equal(quits, 1);
+}
+
+static void test_drain(void **state)
+{
+	char text[8192];
+
+	(void)state;
+	for (int i = 0; i < 5000; i++)
+		console_put(&console, (uint8_t)('a' + i % 26));
+	console_drain(&console, -1, -1);
+	assert_int_equal(read(out[0], text, sizeof(text)), 5000);
+	/* A reader that takes nothing: the time-out ends it. */
+	while (console_put(&console, 'x'))
+		;
+	console_drain(&console, -1, 20);
+	/* A signal ends it too. */
+	console_drain(&console, in[0], 0);
+}
+
+static void test_file_as_input(void **state)
+{
+	FILE *file = tmpfile();
+	struct console other;
+	struct err err;
+
+	(void)state;
+	for (int i = 0; i < 1000; i++)
+		fputc('0' + i % 10, file);
+	fflush(file);
+	rewind(file);
+	assert_int_equal(
+		console_init(&other, &loop, fileno(file), -1, false, &ops, NULL, &err),
+		0);
+	/* receive() asks `console`; let the file's console hear it too. */
+	want = 16;
+	run(1000);
+	assert_memory_equal(received, "0123456789012345", 16);
+	console_destroy(&other);
+	fclose(file);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(test_output, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_slow_reader_loses_nothing, setup,
+						teardown),
+		cmocka_unit_test_setup_teardown(test_reader_gone, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_input_waits_for_room, setup,
+						teardown),
+		cmocka_unit_test_setup_teardown(test_no_room_no_input, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_end_of_input, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_pipe_has_no_escapes, setup,
+						teardown),
+		cmocka_unit_test_setup_teardown(test_escapes, setup_terminal, teardown),
+		cmocka_unit_test_setup_teardown(test_drain, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_file_as_input, setup, teardown),
+	};
+
+	signal(SIGPIPE, SIG_IGN);
+	return cmocka_run_group_tests_name("console", tests, NULL, NULL);
+}

@@ -1,0 +1,160 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Guest memory: no range that is not all RAM gets through, and writes are recorded. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+#include <cmocka.h>
+
+#include "core/memory.h"
+
+#define LOW_SIZE  0x200000ull
+#define HIGH      0x100000000ull
+#define HIGH_SIZE 0x3000ull
+
+static struct memory memory;
+
+static int setup(void **state)
+{
+	struct err err;
+
+	(void)state;
+	memset(&memory, 0, sizeof(memory));
+	return memory_add_ram(&memory, 0, LOW_SIZE, &err) ||
+	       memory_add_ram(&memory, HIGH, HIGH_SIZE, &err);
+}
+
+static int teardown(void **state)
+{
+	(void)state;
+	memory_destroy(&memory);
+	return 0;
+}
+
+static void test_bounds(void **state)
+{
+	static const struct {
+		uint64_t gpa, len;
+		bool good;
+	} cases[] = {
+		{ 0, 1, true },
+		{ 0, LOW_SIZE, true },
+		{ LOW_SIZE - 1, 1, true },
+		{ LOW_SIZE - 1, 2, false },
+		{ LOW_SIZE, 1, false },
+		{ 0, LOW_SIZE + 1, false },
+		{ HIGH - 1, 1, false },
+		{ HIGH, HIGH_SIZE, true },
+		{ HIGH, HIGH_SIZE + 1, false },
+		{ HIGH - 1, 2, false },
+		{ 1, UINT64_MAX, false },
+		{ UINT64_MAX, 1, false },
+		{ UINT64_MAX, UINT64_MAX, false },
+		{ UINT64_MAX - 1, 3, false },
+		{ HIGH + 1, UINT64_MAX - HIGH, false },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		assert_int_equal(memory_for_read(&memory, cases[i].gpa, cases[i].len) !=
+					 NULL,
+				 cases[i].good);
+		assert_int_equal(memory_for_write(&memory, cases[i].gpa, cases[i].len) !=
+					 NULL,
+				 cases[i].good);
+	}
+}
+
+static void test_read_write(void **state)
+{
+	uint32_t value = 0x12345678, back = 0;
+
+	(void)state;
+	assert_true(memory_write(&memory, HIGH + 0x2ffc, &value, 4));
+	assert_true(memory_read(&memory, HIGH + 0x2ffc, &back, 4));
+	assert_int_equal(back, value);
+	back = 7;
+	assert_false(memory_read(&memory, HIGH + 0x2ffd, &back, 4));
+	assert_int_equal(back, 7);
+	assert_false(memory_write(&memory, LOW_SIZE - 2, &value, 4));
+	assert_true(memory_read(&memory, LOW_SIZE - 4, &back, 4));
+	assert_int_equal(back, 0); /* nothing of the refused write went in */
+}
+
+static void test_dirty(void **state)
+{
+	uint8_t bytes[2] = { 1, 2 };
+
+	(void)state;
+	assert_non_null(memory_for_read(&memory, 0x5000, 1));
+	assert_false(memory_take_dirty(&memory, 0, 5));
+	assert_true(memory_write(&memory, 0x6fff, bytes, 2));
+	assert_false(memory_take_dirty(&memory, 0, 5));
+	assert_true(memory_take_dirty(&memory, 0, 6));
+	assert_true(memory_take_dirty(&memory, 0, 7));
+	assert_false(memory_take_dirty(&memory, 0, 8));
+	assert_false(memory_take_dirty(&memory, 0, 6)); /* taken is gone */
+	assert_non_null(memory_for_write(&memory, HIGH + 0x1000, 0x1000));
+	assert_false(memory_take_dirty(&memory, 1, 0));
+	assert_true(memory_take_dirty(&memory, 1, 1));
+	assert_false(memory_take_dirty(&memory, 1, 2));
+	assert_false(memory_take_dirty(&memory, 1, 1 << 30));
+	assert_false(memory_take_dirty(&memory, 9, 0));
+}
+
+static void test_discard(void **state)
+{
+	uint8_t byte = 0x55;
+	struct err err;
+
+	(void)state;
+	assert_true(memory_write(&memory, 0x1234, &byte, 1));
+	assert_int_equal(memory_discard(&memory, &err), 0);
+	assert_true(memory_read(&memory, 0x1234, &byte, 1));
+	assert_int_equal(byte, 0);
+	/* Every page may differ from what a snapshot has. */
+	assert_true(memory_take_dirty(&memory, 0, 0));
+	assert_true(memory_take_dirty(&memory, 0, LOW_SIZE / 4096 - 1));
+	assert_true(memory_take_dirty(&memory, 1, 2));
+}
+
+static void test_refused_regions(void **state)
+{
+	struct err err;
+	const unsigned before = memory.nr_regions;
+
+	(void)state;
+	assert_int_equal(memory_add_ram(&memory, 0x200000000, 0, &err), -1);
+	assert_int_equal(memory_add_ram(&memory, 0x200000000, 4095, &err), -1);
+	assert_int_equal(memory_add_ram(&memory, 0x200000001, 4096, &err), -1);
+	assert_int_equal(memory_add_ram(&memory, UINT64_MAX - 4095, 8192, &err), -1);
+	assert_int_equal(memory_add_ram(&memory, 0, 1ull << 60, &err), -1);
+	assert_non_null(strstr(err.text, "--mem"));
+	assert_int_equal(memory.nr_regions, before);
+}
+
+static void test_owns(void **state)
+{
+	const uint8_t *low = memory_for_read(&memory, 0, 1);
+	int ours;
+
+	(void)state;
+	assert_true(memory_owns(&memory, (uintptr_t)low));
+	assert_true(memory_owns(&memory, (uintptr_t)low + LOW_SIZE - 1));
+	assert_false(memory_owns(&memory, (uintptr_t)&ours));
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(test_bounds, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_read_write, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_dirty, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_discard, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_refused_regions, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_owns, setup, teardown),
+	};
+
+	return cmocka_run_group_tests_name("memory", tests, NULL, NULL);
+}

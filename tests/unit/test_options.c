@@ -1,0 +1,188 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The command line of `tane run`: what it means, and what it says when it is wrong. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <cmocka.h>
+
+#include "cmd/options.h"
+#include "core/config.h"
+
+static struct vm_config config;
+static struct err err;
+static char words[32][64];
+
+/* Parse the words of `line`, separated by single spaces. */
+static enum options_result parse(const char *line)
+{
+	char *argv[33];
+	int argc = 0;
+	const char *at = line;
+
+	while (*at) {
+		size_t n = strcspn(at, " ");
+
+		assert_true(argc < 32 && n < sizeof(words[0]));
+		memcpy(words[argc], at, n);
+		words[argc][n] = '\0';
+		argv[argc] = words[argc];
+		argc++;
+		at += n + (at[n] == ' ');
+	}
+	argv[argc] = NULL;
+	err.text[0] = '\0';
+	return options_parse(argc, argv, &config, &err);
+}
+
+static void test_defaults(void **state)
+{
+	(void)state;
+	assert_int_equal(parse("run -k vmlinuz"), OPTIONS_RUN);
+	assert_string_equal(config.kernel, "vmlinuz");
+	assert_int_equal(config.memory, 512 << 20);
+	assert_int_equal(config.cpus, 1);
+	assert_int_equal(config.serials[0].kind, SERIAL_CONSOLE);
+	assert_int_equal(config.serials[1].kind, SERIAL_ABSENT);
+	assert_false(config.no_reboot || config.stats || config.trace ||
+		     config.debug_exit);
+}
+
+static void test_everything(void **state)
+{
+	(void)state;
+	assert_int_equal(
+		parse("run --kernel=k -i one --initrd two -p quiet --mem 3G -c 4 --boot pvh "
+		      "--serial 2=null --serial 4=/tmp/log --serial 3=pty --name n "
+		      "--no-reboot --debug-exit --die-with-parent --stats --trace"),
+		OPTIONS_RUN);
+	assert_int_equal(config.nr_initrds, 2);
+	assert_string_equal(config.initrds[1], "two");
+	assert_string_equal(config.params, "quiet");
+	assert_true(config.memory == 3ull << 30);
+	assert_int_equal(config.cpus, 4);
+	assert_int_equal(config.protocol, BOOT_PVH);
+	assert_int_equal(config.serials[1].kind, SERIAL_NULL);
+	assert_int_equal(config.serials[2].kind, SERIAL_PTY);
+	assert_int_equal(config.serials[3].kind, SERIAL_FILE);
+	assert_string_equal(config.serials[3].path, "/tmp/log");
+	assert_true(config.no_reboot && config.debug_exit && config.die_with_parent);
+	assert_true(config.stats && config.trace);
+}
+
+static void test_rom(void **state)
+{
+	(void)state;
+	assert_int_equal(parse("run --rom hello.bin@0x7c00"), OPTIONS_RUN);
+	assert_string_equal(config.rom, "hello.bin");
+	assert_int_equal(config.rom_address, 0x7c00);
+	assert_int_equal(parse("run --rom hello.bin"), OPTIONS_RUN);
+	assert_int_equal(config.rom_address, 0);
+}
+
+static void test_help(void **state)
+{
+	(void)state;
+	assert_int_equal(parse("run -h"), OPTIONS_HELP);
+	assert_int_equal(parse("run -k x --help"), OPTIONS_HELP);
+}
+
+static void test_sizes(void **state)
+{
+	static const struct {
+		const char *text;
+		uint64_t bytes;
+	} good[] = {
+		{ "1", 1ull << 20 },  { "4096B", 4096 },
+		{ "4k", 4096 },       { "128M", 128ull << 20 },
+		{ "5G", 5ull << 30 }, { "2t", 2ull << 40 },
+		{ "0", 0 },
+	};
+	static const char *const bad[] = { "",
+					   "M",
+					   "-1",
+					   "+1",
+					   "1X",
+					   "1MB",
+					   "1.5G",
+					   " 1G",
+					   "0x10",
+					   "17592186044416M",
+					   "99999999999999999999" };
+	uint64_t bytes;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(good) / sizeof(good[0]); i++) {
+		assert_int_equal(options_parse_size(good[i].text, &bytes, &err), 0);
+		assert_true(bytes == good[i].bytes);
+	}
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
+		assert_int_equal(options_parse_size(bad[i], &bytes, &err), -1);
+}
+
+static void test_errors(void **state)
+{
+	static const struct {
+		const char *line, *says;
+	} cases[] = {
+		{ "run", "nothing to boot" },
+		{ "run --frobnicate", "unknown option \"--frobnicate\"" },
+		{ "run -k", "\"-k\" needs a value" },
+		{ "run -k x y", "unexpected argument \"y\"" },
+		{ "run -k x -c 0", "1 to 4096" },
+		{ "run -k x -c 4097", "1 to 4096" },
+		{ "run -k x -c two", "\"two\" is not a number" },
+		{ "run -k x -c -1", "\"-1\" is not a number" },
+		{ "run -k x -m 0", "not 0" },
+		{ "run -k x -m 1000B", "multiple of 4 KiB" },
+		{ "run -k x -m 1", "at least 2 MiB" },
+		{ "run -k x -m 3X", "B K M G T" },
+		{ "run -k x --boot uefi", "\"uefi\" is none of" },
+		{ "run -k x --console vga", "neither serial nor none" },
+		{ "run -k x --serial 5=null", "N from 1 to 4" },
+		{ "run -k x --serial 1", "N=WHAT" },
+		{ "run -k x --serial 1=", "N=WHAT" },
+		{ "run -k x --rom y", "exclude each other" },
+		{ "run --rom y -i z", "belong to --kernel" },
+		{ "run --rom y -c 2", "one CPU" },
+		{ "run --rom y@zz", "--rom" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		assert_int_equal(parse(cases[i].line), OPTIONS_ERROR);
+		if (!strstr(err.text, cases[i].says))
+			fail_msg("%s: \"%s\" does not say \"%s\"", cases[i].line,
+				 err.text, cases[i].says);
+	}
+}
+
+static void test_too_many_initrds(void **state)
+{
+	(void)state;
+	assert_int_equal(
+		parse("run -ka -i1 -i2 -i3 -i4 -i5 -i6 -i7 -i8 -i9 -ia -ib -ic -id -ie "
+		      "-if -ig"),
+		OPTIONS_RUN);
+	assert_int_equal(
+		parse("run -ka -i1 -i2 -i3 -i4 -i5 -i6 -i7 -i8 -i9 -ia -ib -ic -id -ie "
+		      "-if -ig -ih"),
+		OPTIONS_ERROR);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_defaults),
+		cmocka_unit_test(test_everything),
+		cmocka_unit_test(test_rom),
+		cmocka_unit_test(test_help),
+		cmocka_unit_test(test_sizes),
+		cmocka_unit_test(test_errors),
+		cmocka_unit_test(test_too_many_initrds),
+	};
+
+	return cmocka_run_group_tests_name("options", tests, NULL, NULL);
+}
