@@ -34,19 +34,19 @@
 #define ACPI_PM_TMR  8
 
 /* PM1_STS and, with the same places, PM1_EN */
-#define ACPI_PM_TMR_STS	   0x0001
-#define ACPI_PM_GBL_STS	   0x0020
+#define ACPI_PM_TMR_STS    0x0001
+#define ACPI_PM_GBL_STS    0x0020
 #define ACPI_PM_PWRBTN_STS 0x0100
 #define ACPI_PM_SLPBTN_STS 0x0200
-#define ACPI_PM_RTC_STS	   0x0400
-#define ACPI_PM_WAK_STS	   0x8000 /* PM1_STS only */
+#define ACPI_PM_RTC_STS    0x0400
+#define ACPI_PM_WAK_STS    0x8000 /* PM1_STS only */
 
 /* PM1_CNT */
-#define ACPI_PM_SCI_EN	      0x0001
-#define ACPI_PM_BM_RLD	      0x0002
+#define ACPI_PM_SCI_EN        0x0001
+#define ACPI_PM_BM_RLD        0x0002
 #define ACPI_PM_SLP_TYP_SHIFT 10
-#define ACPI_PM_SLP_TYP	      0x1c00
-#define ACPI_PM_SLP_EN	      0x2000
+#define ACPI_PM_SLP_TYP       0x1c00
+#define ACPI_PM_SLP_EN        0x2000
 
 #define ACPI_PM_SLP_TYP_S5 5
 #define ACPI_PM_TIMER_HZ   3579545
@@ -76,7 +76,7 @@ struct acpi_pm {
 	void *opaque;
 	uint64_t timer_base;   /* ticks of the timer when now() was 0, modulo 2^64 */
 	uint64_t timer_halves; /* how often bit 31 had changed at the last look */
-	int64_t armed;	       /* what arm() was told last */
+	int64_t armed;         /* what arm() was told last */
 	bool sci_level;
 };
 

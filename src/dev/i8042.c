@@ -14,16 +14,16 @@
 
 #include "dev/i8042.h"
 
-#define STATUS_OBF	0x01 /* output buffer full: read port 0x60 */
-#define STATUS_SYS	0x04 /* copy of the command byte's bit: self test passed */
-#define STATUS_COMMAND	0x08 /* the last write was to port 0x64 */
+#define STATUS_OBF      0x01 /* output buffer full: read port 0x60 */
+#define STATUS_SYS      0x04 /* copy of the command byte's bit: self test passed */
+#define STATUS_COMMAND  0x08 /* the last write was to port 0x64 */
 #define STATUS_UNLOCKED 0x10
-#define STATUS_AUX	0x20 /* the output byte is the mouse's */
-#define STATUS_TIMEOUT	0x40
-#define STATUS_KEPT	(STATUS_OBF | STATUS_COMMAND | STATUS_AUX | STATUS_TIMEOUT)
+#define STATUS_AUX      0x20 /* the output byte is the mouse's */
+#define STATUS_TIMEOUT  0x40
+#define STATUS_KEPT     (STATUS_OBF | STATUS_COMMAND | STATUS_AUX | STATUS_TIMEOUT)
 
 #define CTR_KBD_INT 0x01
-#define CTR_SYS	    0x04
+#define CTR_SYS     0x04
 #define CTR_KBD_DIS 0x10
 #define CTR_AUX_DIS 0x20
 #define CTR_XLATE   0x40
@@ -34,30 +34,30 @@
 
 #define INPUT_PORT_UNLOCKED 0x80
 
-#define CMD_READ_RAM	 0x20 /* to 0x3f */
-#define CMD_WRITE_RAM	 0x60 /* to 0x7f */
-#define CMD_AUX_DISABLE	 0xa7
-#define CMD_AUX_ENABLE	 0xa8
-#define CMD_AUX_TEST	 0xa9
-#define CMD_SELF_TEST	 0xaa
-#define CMD_KBD_TEST	 0xab
-#define CMD_KBD_DISABLE	 0xad
-#define CMD_KBD_ENABLE	 0xae
-#define CMD_READ_INPUT	 0xc0
-#define CMD_READ_OUTPUT	 0xd0
+#define CMD_READ_RAM     0x20 /* to 0x3f */
+#define CMD_WRITE_RAM    0x60 /* to 0x7f */
+#define CMD_AUX_DISABLE  0xa7
+#define CMD_AUX_ENABLE   0xa8
+#define CMD_AUX_TEST     0xa9
+#define CMD_SELF_TEST    0xaa
+#define CMD_KBD_TEST     0xab
+#define CMD_KBD_DISABLE  0xad
+#define CMD_KBD_ENABLE   0xae
+#define CMD_READ_INPUT   0xc0
+#define CMD_READ_OUTPUT  0xd0
 #define CMD_WRITE_OUTPUT 0xd1
-#define CMD_KBD_LOOP	 0xd2
-#define CMD_AUX_LOOP	 0xd3
-#define CMD_WRITE_AUX	 0xd4
-#define CMD_A20_DISABLE	 0xdd
-#define CMD_A20_ENABLE	 0xdf
-#define CMD_READ_TEST	 0xe0
-#define CMD_PULSE	 0xf0 /* to 0xff: pulses the output lines whose bit is 0 */
+#define CMD_KBD_LOOP     0xd2
+#define CMD_AUX_LOOP     0xd3
+#define CMD_WRITE_AUX    0xd4
+#define CMD_A20_DISABLE  0xdd
+#define CMD_A20_ENABLE   0xdf
+#define CMD_READ_TEST    0xe0
+#define CMD_PULSE        0xf0 /* to 0xff: pulses the output lines whose bit is 0 */
 
 #define SELF_TEST_PASSED 0x55
-#define TEST_PASSED	 0x00
-#define TEST_CLOCK_LOW	 0x01
-#define ANSWER_RESEND	 0xfe
+#define TEST_PASSED      0x00
+#define TEST_CLOCK_LOW   0x01
+#define ANSWER_RESEND    0xfe
 
 static bool irq_wanted(const struct i8042_regs *regs)
 {

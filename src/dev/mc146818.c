@@ -21,15 +21,15 @@
 
 #include "dev/mc146818.h"
 
-#define NS_PER_SECOND	    INT64_C(1000000000)
-#define SECONDS_PER_DAY	    86400
+#define NS_PER_SECOND       INT64_C(1000000000)
+#define SECONDS_PER_DAY     86400
 #define TICKS_PER_SECOND    32768
-#define UPDATE_CYCLE_NS	    2228000   /* UIP: 244 us of warning, 1984 us of update */
+#define UPDATE_CYCLE_NS     2228000   /* UIP: 244 us of warning, 1984 us of update */
 #define DIVIDER_START_NS    500000000 /* first update after the divider's reset */
-#define INDEX_MASK	    0x7f /* bit 7 of port 0x70 masks NMIs, of which there are none */
-#define C_FLAGS		    (RTC_C_PF | RTC_C_AF | RTC_C_UF)
-#define B_INTERRUPTS	    (RTC_B_PIE | RTC_B_AIE | RTC_B_UIE) /* where C has its flags */
-#define DAYS_TO_1970	    INT64_C(719528) /* from year 0 of the Gregorian calendar */
+#define INDEX_MASK          0x7f /* bit 7 of port 0x70 masks NMIs, of which there are none */
+#define C_FLAGS             (RTC_C_PF | RTC_C_AF | RTC_C_UF)
+#define B_INTERRUPTS        (RTC_B_PIE | RTC_B_AIE | RTC_B_UIE) /* where C has its flags */
+#define DAYS_TO_1970        INT64_C(719528) /* from year 0 of the Gregorian calendar */
 #define DAYS_IN_10000_YEARS INT64_C(3652425)
 
 static const uint8_t month_days[12] = { 31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31 };

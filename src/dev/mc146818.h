@@ -36,7 +36,7 @@ enum rtc_register {
 	RTC_C = 0x0c,
 	RTC_D = 0x0d,
 	RTC_SHUTDOWN_STATUS = 0x0f,
-	RTC_BASE_MEMORY = 0x15,	      /* 16 bits, KiB below 1 MiB */
+	RTC_BASE_MEMORY = 0x15,       /* 16 bits, KiB below 1 MiB */
 	RTC_EXTENDED_MEMORY = 0x17,   /* 16 bits, KiB above 1 MiB */
 	RTC_EXTENDED_MEMORY_2 = 0x30, /* the same, as found by POST */
 	RTC_CENTURY = 0x32,
@@ -64,7 +64,7 @@ enum rtc_register {
 
 #define RTC_D_VRT 0x80
 
-#define RTC_PM	      0x80 /* of the hours in 12-hour mode */
+#define RTC_PM        0x80 /* of the hours in 12-hour mode */
 #define RTC_DONT_CARE 0xc0 /* an alarm byte from here on matches always */
 
 struct mc146818_regs {

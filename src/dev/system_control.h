@@ -16,8 +16,8 @@
 #include "util/state.h"
 
 #define SYSTEM_CONTROL_TIMER2_GATE   0x01
-#define SYSTEM_CONTROL_SPEAKER	     0x02
-#define SYSTEM_CONTROL_REFRESH	     0x10
+#define SYSTEM_CONTROL_SPEAKER       0x02
+#define SYSTEM_CONTROL_REFRESH       0x10
 #define SYSTEM_CONTROL_TIMER2_OUTPUT 0x20
 
 struct system_control_regs {

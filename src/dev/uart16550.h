@@ -18,7 +18,7 @@
 #include "util/state.h"
 
 #define UART16550_NR_PORTS 8 /* the size of its I/O range */
-#define UART16550_FIFO	   16
+#define UART16550_FIFO     16
 
 /* Registers by offset; two or three share one. */
 enum uart16550_register {
@@ -41,15 +41,15 @@ enum uart16550_register {
 #define UART_IER_ELSI  0x04 /* line status */
 #define UART_IER_EDSSI 0x08 /* modem status */
 
-#define UART_IIR_NONE	      0x01
-#define UART_IIR_MODEM	      0x00
+#define UART_IIR_NONE         0x01
+#define UART_IIR_MODEM        0x00
 #define UART_IIR_THR_EMPTY    0x02
 #define UART_IIR_RX_DATA      0x04
 #define UART_IIR_LINE_STATUS  0x06
 #define UART_IIR_RX_TIMEOUT   0x0c
 #define UART_IIR_FIFO_ENABLED 0xc0
 
-#define UART_FCR_ENABLE	  0x01
+#define UART_FCR_ENABLE   0x01
 #define UART_FCR_RX_RESET 0x02
 #define UART_FCR_TX_RESET 0x04
 #define UART_FCR_DMA_MODE 0x08
@@ -63,13 +63,13 @@ enum uart16550_register {
 #define UART_MCR_OUT2 0x08
 #define UART_MCR_LOOP 0x10
 
-#define UART_LSR_DR	    0x01
-#define UART_LSR_OE	    0x02
-#define UART_LSR_PE	    0x04
-#define UART_LSR_FE	    0x08
-#define UART_LSR_BI	    0x10
-#define UART_LSR_THRE	    0x20
-#define UART_LSR_TEMT	    0x40
+#define UART_LSR_DR         0x01
+#define UART_LSR_OE         0x02
+#define UART_LSR_PE         0x04
+#define UART_LSR_FE         0x08
+#define UART_LSR_BI         0x10
+#define UART_LSR_THRE       0x20
+#define UART_LSR_TEMT       0x40
 #define UART_LSR_FIFO_ERROR 0x80
 
 #define UART_MSR_DCTS 0x01
@@ -86,7 +86,7 @@ struct uart16550_regs {
 	uint8_t ier, fcr, lcr, mcr, scr, dll, dlm;
 	uint8_t lsr_errors; /* OE, PE, FE, BI until LSR is read */
 	uint8_t msr;
-	uint8_t rx[UART16550_FIFO];	   /* rx[0] is the oldest byte */
+	uint8_t rx[UART16550_FIFO];        /* rx[0] is the oldest byte */
 	uint8_t rx_errors[UART16550_FIFO]; /* LSR bits that come with it, not yet shown */
 	uint8_t rx_count;
 	uint8_t thre_pending; /* a THR-empty interrupt waits */
