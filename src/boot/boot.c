@@ -197,10 +197,10 @@ bool boot_place_high(const struct boot_memory *memory, unsigned nr_memory, uint6
 			continue;
 		if (low < MIB)
 			low = MIB;
-		if (high > limit && high - 1 > limit)
-			high = limit + 1;
-		if (low >= high)
+		if (low >= high || low > limit)
 			continue;
+		if (high - 1 > limit)
+			high = limit + 1;
 		if (!ranges_overlap(low, high - low, avoid_low, avoid_high - avoid_low)) {
 			if (place_in(low, high, size, gpa))
 				return true;

@@ -52,6 +52,12 @@ static void takes_the_limits_from_the_header(void **state)
 	assert_int_equal(77, kernel.setup.hardware_subarch);
 	assert_int_equal(0x53726448, kernel.setup.header);
 	boot_kernel_free(&kernel);
+
+	/* One that states no cmdline_size takes what all kernels take. */
+	bzimage_setup(&image)->cmdline_size = 0;
+	image_accept(&kernel, &image, BOOT_LINUX);
+	assert_int_equal(255, kernel.cmdline_size);
+	boot_kernel_free(&kernel);
 	image_free(&image);
 }
 

@@ -78,11 +78,13 @@ static void refuse_stream(enum decompress_format format, const struct image *pac
 	assert_null(out);
 }
 
-/* Linux puts the unpacked size behind a stream. */
-static struct image with_trailer(const struct image *packed, uint32_t trailer)
+/* Linux puts the unpacked size behind a stream; other bytes may follow that. */
+static struct image with_trailer(const struct image *packed, uint32_t trailer,
+				 size_t more)
 {
-	struct image image = image_new(packed->size + 4);
+	struct image image = image_new(packed->size + 4 + more);
 
+	memset(image.data, 0xff, image.size);
 	memcpy(image.data, packed->data, packed->size);
 	store_le32(image.data + packed->size, trailer);
 	return image;
@@ -92,11 +94,14 @@ static void check_round_trip(enum decompress_format format, pack_fn pack, size_t
 {
 	struct image plain = sample(size);
 	struct image packed = pack(image_bytes(&plain));
-	struct image trailed = with_trailer(&packed, (uint32_t)size);
+	struct image linux_way = with_trailer(&packed, (uint32_t)size, 0);
+	struct image noise = with_trailer(&packed, UINT32_MAX, 100);
 
 	accept_stream(format, &packed, &plain, LIMIT);
-	accept_stream(format, &trailed, &plain, LIMIT);
-	image_free(&trailed);
+	accept_stream(format, &linux_way, &plain, LIMIT);
+	accept_stream(format, &noise, &plain, LIMIT);
+	image_free(&noise);
+	image_free(&linux_way);
 	image_free(&packed);
 	image_free(&plain);
 }

@@ -84,6 +84,7 @@ static void goes_as_high_as_the_limit(void **state)
 	assert_int_equal(0x7ffff000, place(0x1000, 0x7fffffff, KERNEL));
 	assert_int_equal(0x7fffe000, place(0x1001, 0x7fffffff, KERNEL));
 	assert_int_equal(0x7fffe000, place(0x1000, 0x7ffffffe, KERNEL));
+	assert_int_equal(0xbfffe000, place(0x1000, 0xbffffffe, KERNEL));
 	/* Low RAM ends before the limit. */
 	assert_int_equal(0xbffff000, place(1, 0xffffffff, KERNEL));
 	assert_int_equal(0x17ffff000, place(1, UINT64_MAX, KERNEL));

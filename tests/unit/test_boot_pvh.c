@@ -50,16 +50,16 @@ static void takes_elf32(void **state)
 	image_free(&image);
 }
 
-/* Other notes in front: another name with the same type, another type by Xen. */
+/* Other notes in front: other names with the same type, another type by Xen. */
 static void finds_the_note_among_others(void **state)
 {
-	struct image image = elf64_new(2, ELF_NOTE + 96);
+	struct image image = elf64_new(2, ELF_NOTE + 112);
 	uint8_t *note = image.data + ELF_NOTE;
 	struct boot_kernel kernel;
 
 	(void)state;
 	elf64_set(&image, 0, PT_LOAD, ELF_DATA, 256, MIB, 4096);
-	elf64_set(&image, 1, PT_NOTE, ELF_NOTE, 96, 0, 0);
+	elf64_set(&image, 1, PT_NOTE, ELF_NOTE, 112, 0, 0);
 
 	store_le32(note, 6); /* "Linux", padded to 8; descriptor of 5, padded to 8 */
 	store_le32(note + 4, 5);
@@ -68,6 +68,9 @@ static void finds_the_note_among_others(void **state)
 	note += 12 + 8 + 8;
 	elf_note(note, 1);
 	store_le32(note + 8, 17);
+	note += ELF_NOTE_SIZE;
+	elf_note(note, 2);
+	memcpy(note + 12, "GNU", 4);
 	note += ELF_NOTE_SIZE;
 	/* An entry of 8 bytes, as Linux has it. */
 	elf_note(note, MIB + 0x10);
