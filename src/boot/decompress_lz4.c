@@ -14,9 +14,6 @@
  *
  * Specification: lz4, doc/lz4_Frame_format.md, "Legacy frame".
  */
-#ifndef _GNU_SOURCE
-#define _GNU_SOURCE /* sched_getaffinity() */
-#endif
 #include <pthread.h>
 #include <sched.h>
 #include <stdatomic.h>
