@@ -663,6 +663,7 @@ static void test_load_into_another_sink(void **state)
 	(void)state;
 	bench_init(&a);
 	out(&a, UART_IER, UART_IER_ETBEI);
+	in(&a, UART_IIR);
 	a.sink_full = true;
 	out(&a, UART_THR, 'x');
 	assert_false(a.irq.level);
