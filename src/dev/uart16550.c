@@ -459,8 +459,6 @@ int uart16550_load(struct uart16550 *uart, struct bytes image, const char *secti
 			       "the snapshot is damaged, take a new one",
 			       section);
 	/* The saved machine's sink may have been full; what counts is this one's. */
-	if (regs.tx_blocked && !sink_full)
-		regs.thre_pending = 1;
 	regs.tx_blocked = sink_full;
 	uart->regs = regs;
 	uart->irq_level = interrupt_id(&uart->regs) != UART_IIR_NONE;
