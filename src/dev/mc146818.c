@@ -129,9 +129,9 @@ static int64_t get_time(const struct mc146818_regs *regs)
 	unsigned hour = clamp(decode_hour(regs, ram[RTC_HOURS]), 0, 23);
 	unsigned minute = clamp(decode(regs, ram[RTC_MINUTES]), 0, 59);
 	unsigned second = clamp(decode(regs, ram[RTC_SECONDS]), 0, 59);
+	unsigned of_day = hour * 3600 + minute * 60 + second;
 
-	return days_from_date(year, month, day) * SECONDS_PER_DAY + hour * 3600 +
-	       minute * 60 + second;
+	return days_from_date(year, month, day) * SECONDS_PER_DAY + of_day;
 }
 
 /* The day of the week is a counter of its own and not touched here. */
@@ -291,7 +291,7 @@ static int64_t next_deadline(const struct mc146818_regs *regs)
 
 	/* Periods end with the second at the latest, so this is always the first. */
 	if ((wanted & RTC_B_PIE) && period) {
-		int64_t tick = (regs->ticks_seen / period + 1) * period;
+		unsigned tick = (regs->ticks_seen / period + 1) * period;
 
 		/* Rounded up: at the deadline the tick must be over. */
 		return regs->second_ns +
