@@ -295,8 +295,7 @@ static int load_tables(struct boot *boot, struct err *err)
 static int put_linux(struct boot *boot, struct boot_handoff *handoff,
 		     struct cpu_entry *entry, struct err *err)
 {
-	static struct boot_params empty;
-	struct boot_params page = empty;
+	struct boot_params page;
 	uint8_t seed[32], node[SETUP_DATA_RNG_SIZE];
 	uint64_t tables[CPU_PAGE_TABLES_SIZE / 8];
 
@@ -306,6 +305,7 @@ static int put_linux(struct boot *boot, struct boot_handoff *handoff,
 		if (put(boot, LAYOUT_SETUP_DATA, node, sizeof(node), err))
 			return -1;
 	}
+	memset(&page, 0, sizeof(page));
 	if (zero_page_build(&page, &boot->kernel, handoff, err))
 		return -1;
 	cpu_build_page_tables(tables, LAYOUT_PAGE_TABLES);

@@ -55,7 +55,6 @@
 #define LAYOUT_KVM_IDENTITY_MAP 0xfffbc000ull
 #define LAYOUT_KVM_TSS          0xfffbd000ull
 
-#define PORT_SYSTEM_CONTROL 0x61 /* NMI status and speaker */
 #define PORT_I8042_DATA     0x60
 #define PORT_I8042_COMMAND  0x64
 #define PORT_RTC            0x70 /* index, data */
