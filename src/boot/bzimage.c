@@ -27,7 +27,7 @@
 #define SETUP_HEADER      0x1f1
 #define SETUP_MAGIC       0x202
 #define SETUP_MAGIC_VALUE 0x53726448 /* "HdrS" */
-#define SECTOR            512
+#define SECTOR            ((size_t)512)
 #define ENTRY_64          0x200 /* from the start of the protected-mode code */
 #define DEFAULT_ADDRESS   0x100000
 #define PAGE_SIZE         4096ull
