@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "cmd/cmd.h"
+#include "util/fd.h"
 
 static const struct {
 	const char *name;
@@ -22,7 +23,7 @@ static void print_usage(FILE *out)
 	      out);
 }
 
-int main(int argc, char **argv)
+static int dispatch(int argc, char **argv)
 {
 	const char *name = argc > 1 ? argv[1] : "";
 
@@ -43,4 +44,18 @@ int main(int argc, char **argv)
 		fprintf(stderr, "tane: unknown command \"%s\"\n", name);
 	print_usage(stderr);
 	return EXIT_USAGE;
+}
+
+int main(int argc, char **argv)
+{
+	struct err err;
+	int status;
+
+	if (fd_open_standard(&err)) {
+		fprintf(stderr, "tane: %s\n", err.text);
+		return EXIT_OURS;
+	}
+	status = dispatch(argc, argv);
+	/* Help that could not be written (a full disk) has not been given. */
+	return fflush(stdout) && !status ? EXIT_OURS : status;
 }

@@ -33,8 +33,7 @@
 #define FLUSH_DELAY_NS 1000000
 #define ESCAPE_KEY     0x01 /* Ctrl-a */
 
-/* A full pipe takes this much without blocking, even if the descriptor blocks. */
-#define WRITE_CHUNK 4096u
+#define WRITE_CHUNK 4096u /* PIPE_BUF: see fd_try_write() */
 
 bool console_put(struct console *console, uint8_t byte)
 {
@@ -118,7 +117,7 @@ static bool write_piece(struct console *console)
 		n = WRITE_CHUNK;
 	if (!n)
 		return false;
-	written = write(console->out.fd, console->output + console->head, n);
+	written = fd_try_write(console->out.fd, console->output + console->head, n);
 	if (written < 0 && errno == EINTR)
 		return true;
 	if (written < 0 && errno == EAGAIN)
@@ -239,7 +238,7 @@ static bool read_input(struct console *console)
 
 	if (!console->in_open)
 		return false;
-	n = read(console->in.fd, console->input, sizeof(console->input));
+	n = fd_try_read(console->in.fd, console->input, sizeof(console->input));
 	if (n < 0 && (errno == EAGAIN || errno == EINTR))
 		return false;
 	if (n <= 0) {

@@ -16,6 +16,7 @@
  * a snapshot or a migration merges with KVM's. The bitmap is anonymous memory
  * too: what is never marked costs nothing.
  */
+#include <errno.h>
 #include <string.h>
 #include <sys/mman.h>
 
@@ -31,8 +32,10 @@ static uint8_t *reserve(uint64_t size)
 	uint64_t padded = size + HUGE_PAGE_SIZE;
 	uint8_t *start, *aligned;
 
-	if (padded < size || padded > SIZE_MAX / 2)
+	if (padded < size || padded > SIZE_MAX / 2) {
+		errno = ENOMEM;
 		return NULL;
+	}
 	start = mmap(NULL, padded, PROT_READ | PROT_WRITE,
 		     MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 	if (start == MAP_FAILED)

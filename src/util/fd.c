@@ -2,9 +2,10 @@
 /* File descriptors and files; see fd.h. */
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <stdio.h>
-#include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -97,6 +98,13 @@ void file_release(struct file_contents *file)
 	*file = (struct file_contents){ 0 };
 }
 
+static bool is_nonblocking(int fd)
+{
+	int flags = fcntl(fd, F_GETFL);
+
+	return flags >= 0 && (flags & O_NONBLOCK);
+}
+
 int fd_reopen_nonblocking(int fd, int flags, struct err *err)
 {
 	struct stat st;
@@ -105,7 +113,8 @@ int fd_reopen_nonblocking(int fd, int flags, struct err *err)
 
 	if (fstat(fd, &st))
 		return err_errno(err, "descriptor %d", fd);
-	if (S_ISFIFO(st.st_mode) || S_ISCHR(st.st_mode)) {
+	/* A pseudo terminal's master cannot be opened anew: it comes as it should be. */
+	if (!is_nonblocking(fd) && (S_ISFIFO(st.st_mode) || S_ISCHR(st.st_mode))) {
 		snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
 		copy = open(path, flags | O_NONBLOCK | O_CLOEXEC | O_NOCTTY);
 	}
@@ -114,4 +123,51 @@ int fd_reopen_nonblocking(int fd, int flags, struct err *err)
 	if (copy < 0)
 		return err_errno(err, "descriptor %d", fd);
 	return copy;
+}
+
+/* Can a blocking descriptor do this now? Regular files always can. */
+static bool is_ready(int fd, short events)
+{
+	struct pollfd pollfd = { .fd = fd, .events = events };
+
+	return poll(&pollfd, 1, 0) > 0;
+}
+
+ssize_t fd_try_read(int fd, void *to, size_t size)
+{
+	ssize_t n = recv(fd, to, size, MSG_DONTWAIT);
+
+	if (n >= 0 || errno != ENOTSOCK)
+		return n;
+	if (!is_nonblocking(fd) && !is_ready(fd, POLLIN)) {
+		errno = EAGAIN;
+		return -1;
+	}
+	return read(fd, to, size);
+}
+
+ssize_t fd_try_write(int fd, const void *from, size_t size)
+{
+	ssize_t n = send(fd, from, size, MSG_DONTWAIT | MSG_NOSIGNAL);
+
+	if (n >= 0 || errno != ENOTSOCK)
+		return n;
+	if (!is_nonblocking(fd) && !is_ready(fd, POLLOUT)) {
+		errno = EAGAIN;
+		return -1;
+	}
+	return write(fd, from, size);
+}
+
+int fd_open_standard(struct err *err)
+{
+	int fd;
+
+	do {
+		fd = open("/dev/null", O_RDWR);
+		if (fd < 0)
+			return err_errno(err, "/dev/null");
+	} while (fd <= STDERR_FILENO);
+	close(fd);
+	return 0;
 }

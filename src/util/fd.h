@@ -32,8 +32,18 @@ void file_release(struct file_contents *file);
  * A descriptor for the same pipe or terminal that does not block, without
  * changing the blocking mode of `fd`, which others may share: the file is opened
  * anew through /proc. Where that cannot be (sockets, regular files, somebody
- * else's pipe), a duplicate. The caller closes it. -1 on error.
+ * else's pipe), or need not be, a duplicate. The caller closes it. -1 on error.
  */
 int fd_reopen_nonblocking(int fd, int flags, struct err *err);
+
+/*
+ * read(2) and write(2) that give EAGAIN instead of waiting, for any descriptor
+ * of fd_reopen_nonblocking(). Write at most PIPE_BUF bytes at a time.
+ */
+ssize_t fd_try_read(int fd, void *to, size_t size);
+ssize_t fd_try_write(int fd, const void *from, size_t size);
+
+/* Make sure that 0, 1 and 2 are open, so that nothing else gets these numbers. */
+int fd_open_standard(struct err *err);
 
 #endif

@@ -305,7 +305,6 @@ static int put_linux(struct boot *boot, struct boot_handoff *handoff,
 		if (put(boot, LAYOUT_SETUP_DATA, node, sizeof(node), err))
 			return -1;
 	}
-	memset(&page, 0, sizeof(page));
 	if (zero_page_build(&page, &boot->kernel, handoff, err))
 		return -1;
 	cpu_build_page_tables(tables, LAYOUT_PAGE_TABLES);
