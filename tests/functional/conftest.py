@@ -1,0 +1,111 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""What all functional tests share.
+
+A test marked `anykvm` runs wherever /dev/kvm opens, also under kvm_pvm, which
+emulates and runs no stock kernel; the others need real KVM: the machine's own,
+or that of the lab (tests/lab/x86_64).
+
+--claims DIR splits the tests between several runs at once: before each group
+(the tests that share a boot) a run makes a folder for it in DIR, and whoever
+finds it there already leaves the group to the other. Tests that are left to
+another run do not show up in the results.
+"""
+import os
+import subprocess
+
+import pytest
+
+import tane
+
+
+def pytest_addoption(parser):
+    parser.addoption("--claims", metavar="DIR", help="share the tests with other runs")
+
+
+def pytest_configure(config):
+    config.addinivalue_line("markers", "anykvm: needs no more of KVM than kvm_pvm offers")
+    config.addinivalue_line("markers", "nokvm: needs no KVM")
+
+
+def why_no_kvm():
+    """(why not even small guests run, why stock kernels do not run), or None."""
+    try:
+        os.close(os.open("/dev/kvm", os.O_RDWR))
+    except OSError as error:
+        why = f"/dev/kvm: {error.strerror}"
+        return why, why
+    if os.environ.get("TANE_LAB"):
+        return None, None
+    done = subprocess.run([os.path.join(tane.ROOT, "tools/kvm-usable")],
+                          stdout=subprocess.PIPE, text=True, check=False)
+    return None, done.stdout.strip() if done.returncode else None
+
+
+def pytest_collection_modifyitems(items):
+    no_guests, no_kernels = why_no_kvm()
+    for item in items:
+        why = no_guests if item.get_closest_marker("anykvm") else no_kernels
+        if why and not item.get_closest_marker("nokvm"):
+            item.add_marker(pytest.mark.skip(reason=why))
+
+
+def group_of(item):
+    """The tests of a module that ask fixture `boot` for the same belong together."""
+    spec = getattr(item, "callspec", None)
+    if spec and "boot" in spec.indices:
+        return f"{item.module.__name__}-boot-{spec.indices['boot']}"
+    return item.nodeid.replace("/", "_")
+
+
+def claimed(items, folder):
+    """Those of the tests that are ours, group by group."""
+    groups = {}
+    for item in items:
+        groups.setdefault(group_of(item), []).append(item)
+    for name, group in groups.items():
+        try:
+            os.mkdir(os.path.join(folder, name[:200]))
+        except FileExistsError:
+            continue
+        yield from group
+
+
+def pytest_runtestloop(session):
+    """pytest's own loop, but over the tests that we get."""
+    folder = session.config.option.claims
+    if not folder or session.config.option.collectonly:
+        return None
+    if session.testsfailed:
+        raise session.Interrupted("errors during collection")
+    tests = claimed(session.items, folder)
+    item = next(tests, None)
+    while item:
+        following = next(tests, None)
+        item.config.hook.pytest_runtest_protocol(item=item, nextitem=following)
+        if session.shouldstop:
+            raise session.Interrupted(session.shouldstop)
+        item = following
+    return True
+
+
+@pytest.hookimpl(hookwrapper=True)
+def pytest_runtest_makereport(item, call):
+    """A failed test shows its guests and how to repeat it."""
+    report = (yield).get_result()
+    if report.failed and call.when != "teardown":
+        machines = tane.started + [value for value in item.funcargs.values()
+                                   if isinstance(value, tane.Tane)]
+        for machine in {id(m): m for m in machines}.values():
+            report.sections.append(("tane", machine.describe()))
+        where = "lab" if os.environ.get("TANE_LAB") else "host"
+        name = item.nodeid.rpartition("::")[2].partition("[")[0]
+        report.sections.append(("to repeat", f"tests/run {where} -k {name}"))
+
+
+@pytest.fixture(autouse=True)
+def _end_machines():
+    """No tane outlives its test."""
+    tane.started.clear()
+    yield
+    for machine in tane.started:
+        machine.close()

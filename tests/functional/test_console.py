@@ -1,0 +1,306 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""Input and output: no byte lost, nothing spins, the terminal given back."""
+import os
+import re
+import signal
+import socket
+import time
+
+import pytest
+
+from tane import Tane, guest, monitor, run
+
+pytestmark = pytest.mark.anykvm
+
+LINE = 8  # bytes of a numbered line
+
+
+def numbered(count):
+    return b"".join(b"%07x\n" % number for number in range(count))
+
+
+def fletcher(data):
+    """The sum that the monitor's `receive` prints."""
+    a = b = 0
+    for byte in data:
+        a = (a + byte) & 0xffff
+        b = (b + a) & 0xffff
+    return b << 16 | a
+
+
+def pasted(size):
+    """Bytes without Ctrl-a, which is the escape key on a terminal."""
+    return bytes(32 + i * 7 % 90 for i in range(size))
+
+
+@pytest.mark.parametrize("command", ["lines", "blast", "debuglines"])
+def test_slow_reader_loses_nothing(command):
+    """300 kB into a pipe that nobody reads until the guest has to wait."""
+    count = 300000 // LINE
+    reader, writer = os.pipe()
+    tane = Tane("-k", guest("monitor"), "-p", f"say begin {command} {count:x}", stdout=writer)
+    os.close(writer)
+    output = os.read(reader, 4)
+    # It fills the pipe and our ring, then the guest stands still: no CPU time passes.
+    before, still = tane.cpu_seconds(), 0
+    deadline = time.monotonic() + 60
+    while still < 5:
+        assert time.monotonic() < deadline, "the guest never stood still"
+        time.sleep(0.1)
+        now = tane.cpu_seconds()
+        still = still + 1 if now - before < 0.03 else 0
+        before = now
+    assert tane.process.poll() is None
+    while chunk := os.read(reader, 20000):
+        output += chunk
+        time.sleep(0.001)
+    os.close(reader)
+    assert tane.wait() == 0
+    if command == "debuglines":
+        assert output == b"begin\n" + numbered(count)
+    else:  # "begin" goes another way and may come at any place
+        assert output.replace(b"begin\n", b"") == numbered(count)
+
+
+def test_output_of_a_guest_that_powers_off_is_whole():
+    """The last words are there even if the reader is late."""
+    reader, writer = os.pipe()
+    count = 120000 // LINE
+    tane = Tane("-k", guest("monitor"), "-p", f"blast {count:x}", stdout=writer)
+    os.close(writer)
+    output = b""
+    while chunk := os.read(reader, 5000):
+        output += chunk
+        time.sleep(0.002)
+    os.close(reader)
+    assert output == numbered(count)
+    assert tane.wait() == 0
+
+
+def test_output_to_a_file(tmp_path):
+    with open(tmp_path / "out", "wb") as file:
+        tane = run("-k", guest("monitor"), "-p", "lines 400", stdout=file)
+    assert tane.status == 0
+    assert (tmp_path / "out").read_bytes() == numbered(0x400)
+
+
+def test_broken_pipe_neither_ends_nor_spins():
+    """`| head -c 1`: the guest goes on, and its output goes nowhere."""
+    reader, writer = os.pipe()
+    tane = Tane("-k", guest("monitor"), "-p", "lines 1000 outb e8 1 halt", "--trace",
+                stdout=writer)
+    os.close(writer)
+    assert len(os.read(reader, 1)) == 1
+    os.close(reader)
+    tane.expect_error("console output is lost from here on: Broken pipe")
+    tane.expect_error("out 0xe8")  # it got through all lines
+    before = tane.cpu_seconds()
+    time.sleep(1)
+    assert tane.cpu_seconds() - before < 0.2
+    assert tane.process.poll() is None
+    assert tane.error_text().count("is lost") == 1
+
+
+def test_broken_pipe_while_silent_does_not_spin():
+    """EPOLLERR comes without being asked for."""
+    reader, writer = os.pipe()
+    tane = Tane("-k", guest("monitor"), "-p", "com1 x halt", stdout=writer)
+    os.close(writer)
+    assert os.read(reader, 2) == b"x\n"
+    os.close(reader)
+    time.sleep(0.3)
+    before = tane.cpu_seconds()
+    time.sleep(1)
+    assert tane.cpu_seconds() - before < 0.2
+    assert tane.process.poll() is None
+
+
+@pytest.mark.parametrize("stdin", [None, "pipe", "file", "closed", "directory"])
+def test_end_of_input_does_not_spin(stdin, tmp_path):
+    options = {"stdin": stdin}
+    if stdin == "file":
+        (tmp_path / "in").write_bytes(b"abc")
+        options = {"stdin": os.open(tmp_path / "in", os.O_RDONLY)}
+    elif stdin == "directory":
+        options = {"stdin": os.open(tmp_path, os.O_RDONLY)}
+    elif stdin == "closed":
+        options = {"preexec_fn": lambda: os.close(0)}
+    tane = Tane("-k", guest("monitor"), "-p", "say up halt", **options)
+    tane.expect("up")
+    if stdin == "pipe":
+        tane.process.stdin.close()
+    time.sleep(0.3)
+    before = tane.cpu_seconds()
+    time.sleep(1)
+    assert tane.cpu_seconds() - before < 0.2
+    assert tane.process.poll() is None
+    assert tane.error_text() == ""
+
+
+@pytest.mark.parametrize("which", [(0,), (1,), (2,), (0, 1), (0, 1, 2)])
+def test_closed_descriptors(which, tmp_path):
+    """Whatever the caller forgot, it runs; and nothing of ours is taken for the console."""
+    def close():
+        for fd in which:
+            os.close(fd)
+    tane = run("-k", guest("monitor"), "-p", "say words com1 more outb f4 21", "--debug-exit",
+               "--serial", f"2={tmp_path}/log", preexec_fn=close)
+    assert tane.status == 67
+    if 1 not in which:
+        assert sorted(tane.text().split()) == ["more", "words"]
+    if 2 not in which:
+        assert tane.error_text() == ""
+
+
+def test_input_from_a_file(tmp_path):
+    data = pasted(10000) + bytes(range(256))  # Ctrl-a is an escape on terminals only
+    (tmp_path / "in").write_bytes(data)
+    with open(tmp_path / "in", "rb") as file:
+        tane = monitor(f"receive {len(data):x}", stdin=file)
+    assert (tane.status, tane.values) == (0, [fletcher(data)])
+
+
+def test_ten_kilobytes_through_a_pipe():
+    data = os.urandom(10000)
+    tane = Tane("-k", guest("monitor"), "-p", f"receive {len(data):x}", stdin="pipe")
+    tane.send(data)
+    tane.process.stdin.close()
+    assert tane.wait() == 0
+    assert tane.text() == f"receive 00002710 = {fletcher(data):08x}\n"
+
+
+def test_ten_kilobytes_pasted_on_a_terminal():
+    data = pasted(10000)
+    tane = Tane("-k", guest("monitor"), "-p", f"say up receive {len(data):x}", stdin="pty")
+    tane.expect("up")
+    tane.send(data)
+    tane.expect(f"receive 00002710 = {fletcher(data):08x}")
+    assert tane.wait() == 0
+
+
+def test_input_before_the_guest_listens():
+    """It waits in the pipe until the UART has room for it: nothing is lost."""
+    data = pasted(200)
+    tane = Tane("-k", guest("monitor"), "-p",
+                f"until 3fd 1 1 until 80 ff 0 receive {len(data):x}", stdin="pipe")
+    tane.send(data)
+    assert tane.wait() == 0
+    assert f"receive 000000c8 = {fletcher(data):08x}\n" in tane.text()
+
+
+def test_terminal_is_raw_and_restored():
+    tane = Tane("-k", guest("monitor"), "-p", "say up receive 3 say done", stdin="pty")
+    tane.expect("up")
+    tane.send(b"\x03\x1a\x1c")  # Ctrl-C, Ctrl-Z, Ctrl-\ are the guest's
+    tane.expect("receive 00000003 = ")
+    assert tane.wait() == 0
+    assert tane.settings_after == tane.settings
+
+
+def on_terminal(*commands, **more):
+    tane = Tane("-k", guest("monitor"), "-p", " ".join(["say up", *commands]), stdin="pty",
+                **more)
+    tane.expect("up")
+    return tane
+
+
+def test_ctrl_a_x_ends():
+    tane = on_terminal("halt")
+    tane.send(b"\x01x")
+    assert tane.wait() == 0
+    assert tane.settings_after == tane.settings
+    assert tane.error_text() == ""
+
+
+def test_ctrl_a_h_helps_and_is_not_for_the_guest():
+    tane = on_terminal("receive 1 say got", "halt")
+    tane.send(b"\x01h")
+    tane.expect_error("Ctrl-a x  end the virtual machine\r\n")
+    tane.send(b"k")
+    tane.expect(f"receive 00000001 = {fletcher(b'k'):08x}")
+
+
+def test_ctrl_a_twice_passes_one_on():
+    tane = on_terminal("receive 3")
+    tane.send(b"\x01\x01ab")
+    tane.expect(f"receive 00000003 = {fletcher(bytes([1]) + b'ab'):08x}")
+    assert tane.wait() == 0
+
+
+def test_ctrl_a_and_another_key_is_swallowed():
+    tane = on_terminal("receive 1")
+    tane.send(b"\x01qZ")
+    tane.expect(f"receive 00000001 = {fletcher(b'Z'):08x}")
+    assert tane.wait() == 0
+
+
+def test_ctrl_a_b_sends_a_break():
+    tane = on_terminal("until 3fd 10 10 inb 3f8")
+    tane.send(b"\x01b")
+    tane.expect("until = yes")
+    tane.expect("inb 000003f8 = 00")
+    assert tane.wait() == 0
+
+
+@pytest.mark.parametrize("how", ["two signals", "death", "power button"])
+def test_terminal_is_restored_on_other_ways_out(how):
+    if how == "death":
+        tane = on_terminal("receive 1 fault")
+        tane.send(b"x")
+        assert tane.wait() == 125
+    elif how == "two signals":
+        tane = on_terminal("halt")
+        tane.signal(signal.SIGTERM)
+        time.sleep(0.5)
+        tane.signal(signal.SIGTERM)
+        assert tane.wait() == 128 + 15
+    else:
+        tane = on_terminal("button")
+        tane.expect("waiting")
+        tane.signal(signal.SIGHUP)
+        assert tane.wait() == 0
+    assert tane.settings_after == tane.settings
+
+
+def test_terminal_that_hangs_up():
+    """The window is closed: the guest is told to power off, and nothing spins."""
+    tane = on_terminal("button")
+    tane.expect("waiting")
+    tane.hang_up()
+    assert tane.process.wait(30) == 0
+
+
+def test_stopped_reader_does_not_hold_up_signals():
+    """Nobody reads the pipe; two signals still end it, in time."""
+    reader, writer = os.pipe()
+    tane = Tane("-k", guest("monitor"), "-p", "blast 8000", stdout=writer)
+    os.close(writer)
+    os.read(reader, 8)
+    tane.signal(signal.SIGTERM)
+    time.sleep(1)
+    tane.signal(signal.SIGTERM)
+    assert tane.wait(20) == 128 + 15
+    os.close(reader)
+
+
+def test_socket_that_nobody_reads_does_not_hold_up_signals():
+    ours, theirs = socket.socketpair()
+    with ours:
+        tane = Tane("-k", guest("monitor"), "-p", "blast 10000", stdout=theirs.fileno())
+        theirs.close()
+        assert ours.recv(4)
+        time.sleep(2)  # it fills the socket
+        tane.signal(signal.SIGTERM)
+        time.sleep(1)
+        tane.signal(signal.SIGTERM)
+        assert tane.wait(20) == 128 + 15
+
+
+def test_full_disk():
+    """A message, no end and no spinning: the guest can do without a log."""
+    with open("/dev/full", "wb") as full:
+        tane = run("-k", guest("monitor"), "-p", "lines 10 outb f4 3", "--debug-exit",
+                   stdout=full)
+    assert tane.status == 7
+    assert re.fullmatch(r"tane: console output is lost from here on: No space left on device\n",
+                        tane.error_text())
