@@ -121,17 +121,21 @@ int boot_elf_parse(struct boot_kernel *kernel, struct bytes file, enum boot_prot
 		return err_set(err, "it has no PVH entry (no ELF note"
 				    " XEN_ELFNOTE_PHYS32_ENTRY): was the kernel built"
 				    " with CONFIG_PVH?");
+	if (wish == BOOT_AUTO && !elf.is_64)
+		return err_set(err,
+			       "a 32-bit ELF file without PVH entry or multiboot header"
+			       " (--boot linux takes it for a 32-bit Linux)");
 	return elf_linux_parse(kernel, &elf, max_size, err);
 }
 
 static int parse(struct boot_kernel *kernel, struct bytes file, enum boot_protocol wish,
-		 uint64_t max_size, struct err *err)
+		 uint64_t max_size, const struct boot_room *room, struct err *err)
 {
 	size_t header = 0;
 	int found;
 
 	if (bzimage_detect(file))
-		return bzimage_parse(kernel, file, wish, max_size, err);
+		return bzimage_parse(kernel, file, wish, max_size, room, err);
 
 	found = multiboot_find_header(file, &header, err);
 	if (found > 0 && (wish == BOOT_AUTO || wish == BOOT_MULTIBOOT))
@@ -151,12 +155,13 @@ static int parse(struct boot_kernel *kernel, struct bytes file, enum boot_protoc
 }
 
 int boot_kernel_parse(struct boot_kernel *kernel, struct bytes file,
-		      enum boot_protocol wish, uint64_t max_size, struct err *err)
+		      enum boot_protocol wish, uint64_t max_size,
+		      const struct boot_room *room, struct err *err)
 {
 	memset(kernel, 0, sizeof(*kernel));
 	if (!file.size)
 		return err_set(err, "the file is empty");
-	if (parse(kernel, file, wish, max_size, err)) {
+	if (parse(kernel, file, wish, max_size, room, err)) {
 		boot_kernel_free(kernel);
 		return -1;
 	}

@@ -47,6 +47,7 @@ struct boot_kernel {
 
 	/* Linux only; for an ELF vmlinux, setup is what a loader has to fill in. */
 	struct setup_header setup;
+	bool entry_32;            /* entered by the 32-bit protocol, paging off */
 	uint32_t cmdline_size;    /* longest command line in bytes, NUL not counted */
 	uint64_t initrd_addr_max; /* last byte that an initrd may occupy; set for all */
 
@@ -56,18 +57,32 @@ struct boot_kernel {
 	size_t unpacked_size;
 };
 
+/* Memory to unpack into, instead of memory of our own. */
+struct boot_room {
+	uint8_t *data;
+	size_t size;
+};
+
+/*
+ * Where in guest memory a packed kernel would best be unpacked: there most of it
+ * lies in its place already. false if the file is not packed or does not tell.
+ * *size is what the image states, unchecked.
+ */
+bool boot_kernel_unpack_hint(struct bytes file, uint64_t *gpa, uint64_t *size);
+
 /*
  * Parse a kernel image.
  *
  * `wish` forces a protocol or is BOOT_AUTO. `max_size` bounds what the unpacked
- * kernel may occupy: the guest's RAM that begins at 0, in bytes. The segments
- * point into `file` or into kernel->unpacked: both must live until they have
- * been copied. On success release with boot_kernel_free(); on an error there is
- * nothing to free and the message tells what is wrong with the image, without
- * its file name. A few threads may help to unpack; all are gone at the return.
+ * kernel may occupy: the RAM that begins at address 0, in bytes. The segments
+ * point into `file`, into `room` (NULL: none) or into kernel->unpacked: these must
+ * live until they have been copied. On success release with boot_kernel_free();
+ * on an error there is nothing to free and the message tells what is wrong with
+ * the image, without its file name.
  */
 int boot_kernel_parse(struct boot_kernel *kernel, struct bytes file,
-		      enum boot_protocol wish, uint64_t max_size, struct err *err);
+		      enum boot_protocol wish, uint64_t max_size,
+		      const struct boot_room *room, struct err *err);
 void boot_kernel_free(struct boot_kernel *kernel);
 
 /* One row of the guest's memory map; type as in ACPI 15.1 (1 RAM, 2 reserved, 3 ACPI). */

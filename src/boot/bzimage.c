@@ -12,9 +12,14 @@
  *	+--------------------+
  *
  * The host unpacks the payload, much faster than the guest would, and the
- * vmlinux is entered at its own 64-bit entry; neither the real-mode code nor the
- * small program ever runs. A payload that cannot be unpacked here is left to
- * that small program, entered at its 64-bit entry, if it has one.
+ * vmlinux is entered at its own entry; neither the real-mode code nor the small
+ * program ever runs. A payload that cannot be unpacked here is left to that small
+ * program, entered at its 64-bit entry if it states one, else (an old or a 32-bit
+ * image) by the 32-bit protocol.
+ *
+ * Linkers put the first segment of vmlinux at 2 MiB in the file, and where it
+ * goes in memory is pref_address: so, unpacked 2 MiB below that, most of the
+ * kernel needs no copy (boot_kernel_unpack_hint()).
  *
  * Specification: Linux, Documentation/arch/x86/boot.rst.
  */
@@ -32,6 +37,7 @@
 #define DEFAULT_ADDRESS   0x100000
 #define PAGE_SIZE         4096ull
 #define CMDLINE_DEFAULT   255
+#define ELF_FIRST_SEGMENT 0x200000
 
 /* Linux maps at most this much of itself (KERNEL_IMAGE_SIZE); its file is smaller. */
 #define UNPACKED_MAX (1ull << 30)
@@ -166,25 +172,66 @@ static void reserve_init_size(struct boot_kernel *kernel)
 		kernel->high = align_up(end, PAGE_SIZE);
 }
 
-static int unpack(struct boot_kernel *kernel, const struct bzimage *image,
-		  enum boot_protocol wish, uint64_t max_size, struct err *err)
+/* Linux puts the unpacked size behind the payload; gzip does so itself. */
+static uint32_t stated_size(const struct bzimage *image)
+{
+	return image->payload.size < 4
+		       ? 0
+		       : load_le32(image->payload.data + image->payload.size - 4);
+}
+
+bool boot_kernel_unpack_hint(struct bytes file, uint64_t *gpa, uint64_t *size)
+{
+	struct bzimage image;
+	struct err ignored;
+
+	if (!bzimage_detect(file) || open_image(&image, file, &ignored) ||
+	    image.setup.pref_address < ELF_FIRST_SEGMENT ||
+	    !decompress_is_built_in(decompress_detect(image.payload)))
+		return false;
+	*gpa = image.setup.pref_address - ELF_FIRST_SEGMENT;
+	*size = stated_size(&image);
+	return *size != 0;
+}
+
+static int unpack_payload(struct boot_kernel *kernel, const struct bzimage *image,
+			  uint64_t max_size, const struct boot_room *room,
+			  struct bytes *vmlinux, struct err *err)
 {
 	enum decompress_format format = decompress_detect(image->payload);
 	size_t limit = max_size < UNPACKED_MAX ? max_size : UNPACKED_MAX;
-	struct bytes vmlinux;
-	struct elf_image elf;
 
+	if (room) {
+		vmlinux->data = room->data;
+		return decompress_into(format, image->payload, room, &vmlinux->size, err);
+	}
 	if (decompress(format, image->payload, limit, &kernel->unpacked,
 		       &kernel->unpacked_size, err))
-		return err_prefix(err, "bzImage: ");
+		return -1;
+	vmlinux->data = kernel->unpacked;
+	vmlinux->size = kernel->unpacked_size;
+	return 0;
+}
 
-	vmlinux.data = kernel->unpacked;
-	vmlinux.size = kernel->unpacked_size;
+static int unpack(struct boot_kernel *kernel, const struct bzimage *image,
+		  enum boot_protocol wish, uint64_t max_size,
+		  const struct boot_room *room, struct err *err)
+{
+	struct bytes vmlinux;
+
+	if (unpack_payload(kernel, image, max_size, room, &vmlinux, err))
+		return err_prefix(err, "bzImage: ");
+	/* lz4 has no checksum: damage may well unpack to something. */
+	if (vmlinux.size != stated_size(image))
+		return err_set(err,
+			       "bzImage: damaged: its payload unpacks to %zu bytes, and"
+			       " should to %u",
+			       vmlinux.size, stated_size(image));
 	if (!elf_detect(vmlinux))
 		return err_set(err, "bzImage: its %s payload holds no ELF file",
-			       decompress_format_name(format));
-	/* A 32-bit kernel has no 64-bit entry, so PVH is the only hope for it. */
-	if (wish == BOOT_AUTO && !elf_open(&elf, vmlinux, err) && elf.is_64)
+			       decompress_format_name(decompress_detect(image->payload)));
+	/* What comes out of a bzImage is Linux, also where it has a PVH entry. */
+	if (wish == BOOT_AUTO)
 		wish = BOOT_LINUX;
 	if (boot_elf_parse(kernel, vmlinux, wish, max_size, err))
 		return err_prefix(err, "bzImage: unpacked vmlinux: ");
@@ -204,7 +251,9 @@ static int load_as_it_is(struct boot_kernel *kernel, const struct bzimage *image
 		address = setup->pref_address;
 	if (setup->init_size > size)
 		size = setup->init_size;
-	if (image->code.size <= ENTRY_64)
+	kernel->entry_32 = !(setup->xloadflags & XLF_KERNEL_64);
+	kernel->entry = kernel->entry_32 ? address : address + ENTRY_64;
+	if (image->code.size <= kernel->entry - address)
 		return err_set(err,
 			       "bzImage: protected-mode code of %zu bytes has no 64-bit"
 			       " entry at 0x%x",
@@ -212,14 +261,15 @@ static int load_as_it_is(struct boot_kernel *kernel, const struct bzimage *image
 	if (boot_segment_add(kernel, address, size, image->code, max_size, err))
 		return err_prefix(err, "bzImage: ");
 	kernel->protocol = BOOT_LINUX;
-	kernel->entry = address + ENTRY_64;
 	return 0;
 }
 
-/* The payload cannot be unpacked here: say why in front of what is missing. */
-static int cannot_unpack(const struct bzimage *image, enum decompress_format format,
-			 const char *missing, struct err *err)
+/* The payload cannot be unpacked here, and PVH needs that: say why. */
+static int no_pvh(const struct bzimage *image, enum decompress_format format,
+		  struct err *err)
 {
+	static const char missing[] = "only an unpacked vmlinux has a PVH entry";
+
 	if (!image->payload.size)
 		return err_set(err,
 			       "bzImage: boot protocol %u.%02u does not tell where the"
@@ -239,7 +289,7 @@ static int cannot_unpack(const struct bzimage *image, enum decompress_format for
 }
 
 int bzimage_parse(struct boot_kernel *kernel, struct bytes file, enum boot_protocol wish,
-		  uint64_t max_size, struct err *err)
+		  uint64_t max_size, const struct boot_room *room, struct err *err)
 {
 	enum decompress_format format;
 	struct bzimage image;
@@ -252,14 +302,8 @@ int bzimage_parse(struct boot_kernel *kernel, struct bytes file, enum boot_proto
 
 	format = decompress_detect(image.payload);
 	if (decompress_is_built_in(format))
-		return unpack(kernel, &image, wish, max_size, err);
+		return unpack(kernel, &image, wish, max_size, room, err);
 	if (wish == BOOT_PVH)
-		return cannot_unpack(&image, format,
-				     "only an unpacked vmlinux has a PVH"
-				     " entry",
-				     err);
-	if (!(image.setup.xloadflags & XLF_KERNEL_64))
-		return cannot_unpack(&image, format, "it has no 64-bit entry of its own",
-				     err);
+		return no_pvh(&image, format, err);
 	return load_as_it_is(kernel, &image, max_size, err);
 }

@@ -263,25 +263,49 @@ static int failure(const struct unpack *u, enum unpack_result result, struct err
 	return err_set(err, "the %s payload is damaged", name);
 }
 
-int decompress(enum decompress_format format, struct bytes in, size_t limit,
-	       uint8_t **out, size_t *out_size, struct err *err)
+static int run(struct unpack *u, struct err *err)
 {
-	struct unpack u = { .format = format, .in = in };
-	unpack_fn unpack = unpacker(format);
+	unpack_fn unpack = unpacker(u->format);
 	enum unpack_result result;
-	size_t kept;
 
 	if (!unpack)
 		return err_set(err,
 			       "it is packed with %s, this tane was built without %s",
-			       formats[format].name, formats[format].library);
+			       formats[u->format].name, formats[u->format].library);
 	/* The counters of zlib and bzip2 have 32 bits. */
-	if (in.size > UINT32_MAX || limit > UINT32_MAX || limit < PAGE_SIZE)
-		return err_set(err, "cannot unpack %zu bytes to at most %zu", in.size,
-			       limit);
+	if (u->in.size > UINT32_MAX || u->limit > UINT32_MAX || u->limit < PAGE_SIZE)
+		return err_set(err, "cannot unpack %zu bytes to at most %zu", u->in.size,
+			       u->limit);
+	result = unpack(u);
+	return failure(u, result, err);
+}
 
-	u.limit = limit & ~(PAGE_SIZE - 1);
-	u.out = mmap(NULL, u.limit, PROT_READ | PROT_WRITE,
+int decompress_into(enum decompress_format format, struct bytes in,
+		    const struct boot_room *room, size_t *out_size, struct err *err)
+{
+	struct unpack u = {
+		.format = format,
+		.in = in,
+		.out = room->data,
+		.limit = room->size,
+	};
+
+	if (run(&u, err))
+		return -1;
+	*out_size = u.used;
+	return 0;
+}
+
+int decompress(enum decompress_format format, struct bytes in, size_t limit,
+	       uint8_t **out, size_t *out_size, struct err *err)
+{
+	struct unpack u = { .format = format,
+			    .in = in,
+			    .limit = limit & ~(PAGE_SIZE - 1) };
+	size_t kept = 0;
+	int r;
+
+	u.out = mmap(NULL, u.limit ? u.limit : PAGE_SIZE, PROT_READ | PROT_WRITE,
 		     MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 	if (u.out == MAP_FAILED)
 		return err_errno(err, "no %zu MiB of address space to unpack the kernel",
@@ -289,13 +313,14 @@ int decompress(enum decompress_format format, struct bytes in, size_t limit,
 	/* Only a wish: without huge pages it takes a little longer. */
 	(void)madvise(u.out, u.limit, MADV_HUGEPAGE);
 
-	result = unpack(&u);
-	kept = result == UNPACK_DONE ? (u.used + PAGE_SIZE - 1) & ~(PAGE_SIZE - 1) : 0;
-	if (kept < u.limit)
-		munmap(u.out + kept, u.limit - kept);
+	r = run(&u, err);
+	if (!r)
+		kept = (u.used + PAGE_SIZE - 1) & ~(PAGE_SIZE - 1);
+	if (kept < u.limit || !u.limit)
+		munmap(u.out + kept, u.limit ? u.limit - kept : PAGE_SIZE);
 	*out = kept ? u.out : NULL;
 	*out_size = kept ? u.used : 0;
-	return failure(&u, result, err);
+	return r;
 }
 
 void decompress_free(uint8_t *out, size_t out_size)

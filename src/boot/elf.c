@@ -191,7 +191,7 @@ int elf_entry(const struct boot_kernel *kernel, const struct elf_image *elf,
 }
 
 /* boot.rst, "64-bit Boot Protocol": what a loader states that has no setup header. */
-static void setup_header_init(struct setup_header *setup)
+static void setup_header_init(struct setup_header *setup, bool is_64)
 {
 	setup->boot_flag = 0xAA55;
 	memcpy(&setup->header, "HdrS", 4);
@@ -200,21 +200,19 @@ static void setup_header_init(struct setup_header *setup)
 	setup->kernel_alignment = KERNEL_ALIGNMENT;
 	setup->cmdline_size = COMMAND_LINE_SIZE - 1;
 	setup->initrd_addr_max = 0x7fffffff;
-	setup->xloadflags = XLF_KERNEL_64;
+	setup->xloadflags = is_64 ? XLF_KERNEL_64 : 0;
 }
 
 int elf_linux_parse(struct boot_kernel *kernel, const struct elf_image *elf,
 		    uint64_t max_size, struct err *err)
 {
-	if (!elf->is_64 || elf->machine != EM_X86_64)
-		return err_set(err, "a 32-bit ELF kernel without PVH entry or multiboot"
-				    " header: Linux is entered in 64-bit mode only");
 	if (elf_load(kernel, elf, max_size, err) ||
 	    elf_entry(kernel, elf, &kernel->entry, err))
 		return -1;
 	kernel->protocol = BOOT_LINUX;
+	kernel->entry_32 = !elf->is_64;
 	if (!kernel->setup.header) {
-		setup_header_init(&kernel->setup);
+		setup_header_init(&kernel->setup, elf->is_64);
 		kernel->cmdline_size = kernel->setup.cmdline_size;
 		kernel->initrd_addr_max = kernel->setup.initrd_addr_max;
 	}

@@ -77,7 +77,7 @@ int elf_load(struct boot_kernel *kernel, const struct elf_image *elf, uint64_t m
 int elf_entry(const struct boot_kernel *kernel, const struct elf_image *elf,
 	      uint64_t *entry, struct err *err);
 
-/* A vmlinux, entered at its 64-bit entry. Leaves a setup header that is set already. */
+/* A vmlinux, 64 or 32 bits. Leaves a setup header that is set already. */
 int elf_linux_parse(struct boot_kernel *kernel, const struct elf_image *elf,
 		    uint64_t max_size, struct err *err);
 
@@ -105,7 +105,7 @@ int multiboot_parse(struct boot_kernel *kernel, struct bytes file, size_t offset
 
 bool bzimage_detect(struct bytes file);
 int bzimage_parse(struct boot_kernel *kernel, struct bytes file, enum boot_protocol wish,
-		  uint64_t max_size, struct err *err);
+		  uint64_t max_size, const struct boot_room *room, struct err *err);
 
 /* boot.c: an ELF file (of its own or out of a bzImage) by PVH or as Linux. */
 int boot_elf_parse(struct boot_kernel *kernel, struct bytes file, enum boot_protocol wish,
@@ -138,6 +138,10 @@ bool decompress_is_built_in(enum decompress_format format);
  */
 int decompress(enum decompress_format format, struct bytes in, size_t limit,
 	       uint8_t **out, size_t *out_size, struct err *err);
+
+/* As decompress(), into `room`. *out_size gets what was written there. */
+int decompress_into(enum decompress_format format, struct bytes in,
+		    const struct boot_room *room, size_t *out_size, struct err *err);
 void decompress_free(uint8_t *out, size_t out_size);
 
 /* Between decompress.c and the unpackers that have a file of their own. */

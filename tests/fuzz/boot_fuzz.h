@@ -90,25 +90,39 @@ static inline void fuzz_build_handoff(const struct boot_kernel *kernel)
 	must(!multiboot_info_build(info, sizeof(info), 0x6000, &handoff, &err));
 }
 
+static inline void fuzz_parse_with(const struct image *image, enum boot_protocol wish,
+				   const struct boot_room *room)
+{
+	struct boot_kernel kernel;
+	struct err err = { "" };
+
+	if (boot_kernel_parse(&kernel, image_bytes(image), wish, FUZZ_MEMORY, room,
+			      &err)) {
+		must(*err.text);
+		return;
+	}
+	must(kernel.protocol != BOOT_AUTO);
+	must(wish == BOOT_AUTO || kernel.protocol == wish);
+	fuzz_check_segments(&kernel);
+	fuzz_build_handoff(&kernel);
+	boot_kernel_free(&kernel);
+}
+
 static inline void fuzz_parse(const struct image *image)
 {
 	static const enum boot_protocol wishes[] = { BOOT_AUTO, BOOT_LINUX, BOOT_PVH,
 						     BOOT_MULTIBOOT };
+	static uint8_t memory[1 << 20];
+	struct boot_room room = { .data = memory };
+	uint64_t gpa, size;
 
-	for (unsigned i = 0; i < sizeof(wishes) / sizeof(wishes[0]); i++) {
-		struct boot_kernel kernel;
-		struct err err = { "" };
-
-		if (boot_kernel_parse(&kernel, image_bytes(image), wishes[i], FUZZ_MEMORY,
-				      &err)) {
-			must(*err.text);
-			continue;
-		}
-		must(kernel.protocol != BOOT_AUTO);
-		must(wishes[i] == BOOT_AUTO || kernel.protocol == wishes[i]);
-		fuzz_check_segments(&kernel);
-		fuzz_build_handoff(&kernel);
-		boot_kernel_free(&kernel);
+	for (unsigned i = 0; i < sizeof(wishes) / sizeof(wishes[0]); i++)
+		fuzz_parse_with(image, wishes[i], NULL);
+	/* As the machine does it: in guest memory, as large as the image says. */
+	if (boot_kernel_unpack_hint(image_bytes(image), &gpa, &size) &&
+	    size <= sizeof(memory)) {
+		room.size = size;
+		fuzz_parse_with(image, BOOT_AUTO, &room);
 	}
 }
 

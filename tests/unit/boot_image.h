@@ -196,11 +196,14 @@ static inline struct image bzimage_new(struct bytes payload)
 	return image;
 }
 
-/* One block in lz4's legacy frame that holds `data` as it is. */
+/*
+ * One block in lz4's legacy frame that holds `data` as it is, and behind it the
+ * size of `data`, which Linux puts there.
+ */
 static inline struct image lz4_store(struct bytes data)
 {
 	size_t extra = data.size < 15 ? 0 : (data.size - 15) / 255 + 1;
-	struct image image = image_new(4 + 4 + 1 + extra + data.size);
+	struct image image = image_new(4 + 4 + 1 + extra + data.size + 4);
 	uint8_t *at = image.data + 8;
 	size_t rest = data.size - 15;
 
@@ -210,6 +213,7 @@ static inline struct image lz4_store(struct bytes data)
 	for (size_t i = 0; i < extra; i++, rest -= 255)
 		*at++ = i + 1 == extra ? (uint8_t)rest : 255;
 	memcpy(at, data.data, data.size);
+	store_le32(at + data.size, (uint32_t)data.size);
 	return image;
 }
 

@@ -21,7 +21,7 @@ static inline void image_accept(struct boot_kernel *kernel, const struct image *
 {
 	struct err err = { "" };
 
-	if (boot_kernel_parse(kernel, image_bytes(image), wish, TEST_MEMORY, &err))
+	if (boot_kernel_parse(kernel, image_bytes(image), wish, TEST_MEMORY, NULL, &err))
 		fail_msg("refused: %s", err.text);
 }
 
@@ -32,8 +32,8 @@ static inline void image_refuse_in(struct image *image, enum boot_protocol wish,
 	struct boot_kernel kernel;
 	struct err err = { "" };
 
-	assert_int_equal(
-		-1, boot_kernel_parse(&kernel, image_bytes(image), wish, max_size, &err));
+	assert_int_equal(-1, boot_kernel_parse(&kernel, image_bytes(image), wish,
+					       max_size, NULL, &err));
 	if (!strstr(err.text, message))
 		fail_msg("the message is \"%s\", not \"%s\"", err.text, message);
 	assert_null(kernel.unpacked);

@@ -122,13 +122,72 @@ static void refuses_pvh_without_note(void **state)
 			"bzImage: unpacked vmlinux: it has no PVH entry");
 }
 
-static void refuses_32_bit_linux(void **state)
+/* 32-bit Linux: unpacked as well, and entered by the 32-bit protocol. */
+static void enters_32_bit_linux(void **state)
 {
 	struct image vmlinux = elf32_good();
 	struct image image = bzimage_of(&vmlinux);
+	struct boot_kernel kernel;
 
 	(void)state;
-	image_refuse(&image, "a 32-bit ELF kernel without PVH entry");
+	image_accept(&kernel, &image, BOOT_AUTO);
+	assert_int_equal(BOOT_LINUX, kernel.protocol);
+	assert_true(kernel.entry_32);
+	boot_kernel_free(&kernel);
+	image_free(&image);
+}
+
+/* Unpacked where the hint says, the segment lies in its place already. */
+static void unpacks_into_the_room(void **state)
+{
+	static uint8_t memory[64 << 10];
+	struct image image = good();
+	struct boot_room room = { .data = memory };
+	struct bytes payload;
+	struct boot_kernel kernel;
+	uint64_t gpa, size;
+	struct err err;
+
+	(void)state;
+	assert_true(boot_kernel_unpack_hint(image_bytes(&image), &gpa, &size));
+	assert_int_equal(0x1000000 - 0x200000, gpa);
+	payload.size = bzimage_setup(&image)->payload_length;
+	payload.data = image.data + BZIMAGE_CODE + BZIMAGE_PAYLOAD;
+	assert_int_equal(load_le32(payload.data + payload.size - 4), size);
+
+	room.size = sizeof(memory);
+	assert_int_equal(0, boot_kernel_parse(&kernel, image_bytes(&image), BOOT_AUTO,
+					      TEST_MEMORY, &room, &err));
+	assert_null(kernel.unpacked);
+	assert_true(kernel.segments[0].data.data >= memory &&
+		    kernel.segments[0].data.data < memory + sizeof(memory));
+	boot_kernel_free(&kernel);
+
+	/* A size that is stated too small is an error, not an overflow. */
+	room.size = 100;
+	assert_int_equal(-1, boot_kernel_parse(&kernel, image_bytes(&image), BOOT_AUTO,
+					       TEST_MEMORY, &room, &err));
+	assert_non_null(strstr(err.text, "cannot unpack"));
+	image_free(&image);
+}
+
+static void no_hint_for_what_is_not_packed(void **state)
+{
+	struct image vmlinux = elf64_good();
+	struct image image = good();
+	uint64_t gpa, size;
+
+	(void)state;
+	assert_false(boot_kernel_unpack_hint(image_bytes(&vmlinux), &gpa, &size));
+	bzimage_setup(&image)->pref_address = 0x100000;
+	assert_false(boot_kernel_unpack_hint(image_bytes(&image), &gpa, &size));
+	bzimage_setup(&image)->pref_address = 0x1000000;
+	bzimage_setup(&image)->payload_length = 2;
+	assert_false(boot_kernel_unpack_hint(image_bytes(&image), &gpa, &size));
+	image_truncate(&image, 600);
+	assert_false(boot_kernel_unpack_hint(image_bytes(&image), &gpa, &size));
+	image_free(&vmlinux);
+	image_free(&image);
 }
 
 static void refuses_payload_that_is_no_elf(void **state)
@@ -198,32 +257,49 @@ static void unknown_payload_unpacks_itself(void **state)
 	image_free(&image);
 }
 
-static void refuses_unknown_payload_without_entry(void **state)
+/* By the 32-bit protocol at the start of the protected-mode code. The image is freed. */
+static void assert_enters_32(struct image *image, uint64_t entry)
+{
+	struct boot_kernel kernel;
+
+	image_accept(&kernel, image, BOOT_AUTO);
+	assert_int_equal(BOOT_LINUX, kernel.protocol);
+	assert_true(kernel.entry_32);
+	assert_int_equal(entry, kernel.entry);
+	boot_kernel_free(&kernel);
+	image_free(image);
+}
+
+static void unknown_payload_without_64_bit_entry(void **state)
 {
 	struct image image = foreign();
 
 	(void)state;
 	bzimage_setup(&image)->xloadflags = 0;
-	image_refuse(&image, "packed in an unknown format, and it has no 64-bit entry");
+	assert_enters_32(&image, 0x1000000);
 }
 
 /* The flag is of 2.12; before, these bits meant nothing. */
-static void refuses_unknown_payload_of_old_protocol(void **state)
+static void unknown_payload_of_old_protocol(void **state)
 {
 	struct image image = foreign();
 
 	(void)state;
 	bzimage_setup(&image)->version = 0x20b;
-	image_refuse(&image, "packed in an unknown format, and it has no 64-bit entry");
+	assert_enters_32(&image, 0x1000000);
 }
 
-static void refuses_protocol_without_payload(void **state)
+/* Before 2.08 the header does not tell where the payload is, nor pref_address. */
+static void protocol_without_payload(void **state)
 {
 	struct image image = good();
 
 	(void)state;
 	bzimage_setup(&image)->version = 0x207;
-	image_refuse(&image, "boot protocol 2.07 does not tell where the payload is");
+	assert_enters_32(&image, 0x100000);
+	image = good();
+	bzimage_setup(&image)->version = 0x206;
+	assert_enters_32(&image, 0x100000);
 }
 
 static void refuses_unknown_payload_for_pvh(void **state)
@@ -370,7 +446,11 @@ static void reads_no_field_behind_the_header(void **state)
 	image.data[0x201] = 0x23c - 0x202;
 	bzimage_setup(&image)->version = 0x206;
 	bzimage_setup(&image)->setup_data = 0x1234;
-	image_refuse(&image, "boot protocol 2.06 does not tell where the payload is");
+	image_accept(&kernel, &image, BOOT_AUTO);
+	assert_int_equal(0, kernel.setup.setup_data);
+	assert_int_equal(0, kernel.setup.payload_offset);
+	boot_kernel_free(&kernel);
+	image_free(&image);
 
 	image = foreign();
 	image.data[0x201] = 0x264 - 0x202;
@@ -392,7 +472,9 @@ int main(void)
 		cmocka_unit_test(setup_sects_0_means_4),
 		cmocka_unit_test(offers_pvh_by_its_vmlinux),
 		cmocka_unit_test(refuses_pvh_without_note),
-		cmocka_unit_test(refuses_32_bit_linux),
+		cmocka_unit_test(enters_32_bit_linux),
+		cmocka_unit_test(unpacks_into_the_room),
+		cmocka_unit_test(no_hint_for_what_is_not_packed),
 		cmocka_unit_test(refuses_payload_that_is_no_elf),
 		cmocka_unit_test(refuses_truncated_payload),
 		cmocka_unit_test(refuses_kernel_beyond_memory),
@@ -400,9 +482,9 @@ int main(void)
 		cmocka_unit_test(names_the_missing_library),
 #endif
 		cmocka_unit_test(unknown_payload_unpacks_itself),
-		cmocka_unit_test(refuses_unknown_payload_without_entry),
-		cmocka_unit_test(refuses_unknown_payload_of_old_protocol),
-		cmocka_unit_test(refuses_protocol_without_payload),
+		cmocka_unit_test(unknown_payload_without_64_bit_entry),
+		cmocka_unit_test(unknown_payload_of_old_protocol),
+		cmocka_unit_test(protocol_without_payload),
 		cmocka_unit_test(refuses_unknown_payload_for_pvh),
 		cmocka_unit_test(refuses_unknown_payload_beyond_memory),
 		cmocka_unit_test(refuses_preferred_address_that_wraps),

@@ -231,7 +231,7 @@ static void refuses_foreign_files(void **state)
 	image_refuse(&image, "ELF type 1 is no executable");
 
 	image = elf32_good();
-	image_refuse(&image, "Linux is entered in 64-bit mode only");
+	image_refuse(&image, "a 32-bit ELF file without PVH entry or multiboot");
 }
 
 /* A file cut anywhere is refused, by its header, its table or its data. */

@@ -9,9 +9,8 @@
  *	   info or multiboot information, with the memory map in it
  *	5. descriptors and page tables for the CPU itself
  *
- * RAM reads zero before (fresh, or discarded by a reset), so a segment's zeros
- * are not written: pages that the kernel does not use cost nothing. A reset runs
- * through here again; the files are read anew.
+ * RAM reads zero before (fresh, or discarded by a reset). A reset runs through
+ * here again; the files are read anew.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -72,13 +71,11 @@ static int put(struct boot *boot, uint64_t gpa, const void *data, size_t size,
 	return 0;
 }
 
-static int put_segment(struct boot *boot, const struct boot_segment *segment,
-		       struct err *err)
+static int check_segment(const struct boot *boot, const struct boot_segment *segment,
+			 struct err *err)
 {
 	const unsigned long long low = segment->gpa, high = segment->gpa + segment->size;
 
-	if (!segment->size)
-		return 0;
 	if (low < LAYOUT_HIGH_MEMORY && high > LAYOUT_TABLES)
 		return err_set(err,
 			       "a segment at 0x%llx to 0x%llx lies where the firmware "
@@ -94,20 +91,97 @@ static int put_segment(struct boot *boot, const struct boot_segment *segment,
 			       "a segment at 0x%llx to 0x%llx is not all RAM: give the "
 			       "guest more memory (--mem)",
 			       low, high);
-	return put(boot, segment->gpa, segment->data.data, segment->data.size, err);
+	return 0;
 }
 
-static int load_kernel_file(struct boot *boot, struct bytes file, struct err *err)
+/*
+ * Move a segment to its place. Its zeros are written only where RAM is not
+ * fresh: if the kernel was unpacked in guest memory (`used`), that is anywhere.
+ */
+static int put_segment(struct boot *boot, const struct boot_segment *segment, bool used,
+		       struct err *err)
 {
-	const struct vm_config *config = boot->vm->config;
+	uint8_t *to;
 
-	if (boot_kernel_parse(&boot->kernel, file, config->protocol, config->memory, err))
+	if (check_segment(boot, segment, err))
 		return -1;
+	to = memory_for_write(&boot->vm->memory, segment->gpa,
+			      used ? segment->size : segment->data.size);
+	if (to != segment->data.data)
+		memmove(to, segment->data.data, segment->data.size);
+	if (used)
+		memset(to + segment->data.size, 0, segment->size - segment->data.size);
+	return 0;
+}
+
+/* Does a segment's place cover bytes in `room` that a later segment still needs? */
+static bool segments_collide(const struct boot *boot)
+{
+	const struct boot_kernel *kernel = &boot->kernel;
+
+	for (unsigned i = 0; i < kernel->nr_segments; i++) {
+		const struct boot_segment *to = &kernel->segments[i];
+		const uint8_t *place =
+			memory_for_read(&boot->vm->memory, to->gpa, to->size);
+
+		for (unsigned j = i + 1; place && j < kernel->nr_segments; j++) {
+			const struct bytes *from = &kernel->segments[j].data;
+
+			if (ranges_overlap((uintptr_t)place, to->size,
+					   (uintptr_t)from->data, from->size))
+				return true;
+		}
+	}
+	return false;
+}
+
+static int put_segments(struct boot *boot, bool used, struct err *err)
+{
 	for (unsigned i = 0; i < boot->kernel.nr_segments; i++) {
-		if (put_segment(boot, &boot->kernel.segments[i], err))
+		if (put_segment(boot, &boot->kernel.segments[i], used, err))
 			return -1;
 	}
 	return 0;
+}
+
+static int parse_kernel(struct boot *boot, struct bytes file,
+			const struct boot_room *room, struct err *err)
+{
+	const struct vm_config *config = boot->vm->config;
+	const uint64_t low_ram =
+		config->memory < LAYOUT_HOLE ? config->memory : LAYOUT_HOLE;
+
+	return boot_kernel_parse(&boot->kernel, file, config->protocol, low_ram, room,
+				 err);
+}
+
+/*
+ * A packed kernel is unpacked in guest memory, where most of it stays; only what
+ * lies elsewhere is moved. If moving it in order would destroy some of it, RAM is
+ * cleared and the kernel unpacked aside.
+ */
+static int load_kernel_file(struct boot *boot, struct bytes file, struct err *err)
+{
+	struct memory *memory = &boot->vm->memory;
+	struct boot_room room = { 0 };
+	uint64_t gpa, size;
+
+	if (boot_kernel_unpack_hint(file, &gpa, &size)) {
+		room.data = memory_for_write(memory, gpa, size);
+		room.size = size;
+	}
+	if (room.data) {
+		if (parse_kernel(boot, file, &room, err))
+			return -1;
+		if (!segments_collide(boot))
+			return put_segments(boot, true, err);
+		boot_kernel_free(&boot->kernel);
+		if (memory_discard(memory, err))
+			return -1;
+	}
+	if (parse_kernel(boot, file, NULL, err))
+		return -1;
+	return put_segments(boot, false, err);
 }
 
 static int load_kernel(struct boot *boot, struct err *err)
@@ -308,7 +382,7 @@ static int put_linux(struct boot *boot, struct boot_handoff *handoff,
 	if (zero_page_build(&page, &boot->kernel, handoff, err))
 		return -1;
 	cpu_build_page_tables(tables, LAYOUT_PAGE_TABLES);
-	entry->mode = CPU_LONG;
+	entry->mode = boot->kernel.entry_32 ? CPU_PROTECTED : CPU_LONG;
 	entry->rsi = LAYOUT_ZERO_PAGE;
 	entry->cr3 = LAYOUT_PAGE_TABLES;
 	if (put(boot, LAYOUT_ZERO_PAGE, &page, sizeof(page), err) ||
