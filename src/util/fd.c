@@ -76,7 +76,7 @@ static int read_contents(struct file_contents *file, int fd, uint64_t size,
 
 int file_read(struct file_contents *file, const char *path, uint64_t max, struct err *err)
 {
-	uint64_t size;
+	uint64_t size = 0;
 	int fd = fd_open_image(path, &size, err);
 	int r;
 

@@ -32,10 +32,10 @@ struct state_field {
 	uint16_t size;
 };
 
-#define STATE_FIELD(type, member)                                                        \
-	{                                                                                \
-		.name = #member, .offset = offsetof(type, member),                       \
-		.size = sizeof(((type *)0)->member)                                      \
+#define STATE_FIELD(type, member)                                  \
+	{                                                          \
+		.name = #member, .offset = offsetof(type, member), \
+		.size = sizeof(((type *)0)->member)                \
 	}
 
 /* How a struct is laid out in a section. */

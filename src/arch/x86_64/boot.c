@@ -53,7 +53,7 @@ unsigned boot_memory_map(uint64_t ram, struct boot_memory map[BOOT_MAP_ROWS])
 					 BOOT_MEMORY_RESERVED };
 	map[n++] = (struct boot_memory){ LAYOUT_HIGH_MEMORY, low_end - LAYOUT_HIGH_MEMORY,
 					 BOOT_MEMORY_RAM };
-	map[n++] = (struct boot_memory){ LAYOUT_KVM_IDENTITY_MAP, 4 * MEMORY_PAGE_SIZE,
+	map[n++] = (struct boot_memory){ LAYOUT_KVM_IDENTITY_MAP, 4ull * MEMORY_PAGE_SIZE,
 					 BOOT_MEMORY_RESERVED };
 	if (ram > low_end)
 		map[n++] = (struct boot_memory){ LAYOUT_HOLE_END, ram - low_end,
@@ -296,7 +296,7 @@ static int place_initrds(struct boot *boot, struct initrds *initrds, struct err 
 
 static int load_initrds(struct boot *boot, struct err *err)
 {
-	struct initrds initrds;
+	struct initrds initrds = { .nr = 0 };
 	int r = open_initrds(boot, &initrds, err);
 
 	if (!r)

@@ -23,11 +23,11 @@ struct cpu_entry {
 };
 
 /* The descriptors that a CPU in protected or long mode finds at LAYOUT_GDT. */
-#define CPU_GDT_ENTRIES 6
+#define CPU_GDT_ENTRIES 6ul
 void cpu_build_gdt(uint64_t gdt[CPU_GDT_ENTRIES], enum cpu_mode mode);
 
 /* Identity map of the first 4 GiB in 2 MiB pages: PML4, PDPT and four directories. */
-#define CPU_PAGE_TABLES_SIZE (6 * 4096)
+#define CPU_PAGE_TABLES_SIZE (6 * 4096ul)
 void cpu_build_page_tables(uint64_t tables[CPU_PAGE_TABLES_SIZE / 8], uint64_t gpa);
 
 /*

@@ -55,26 +55,32 @@
 #define LAYOUT_KVM_IDENTITY_MAP 0xfffbc000ull
 #define LAYOUT_KVM_TSS          0xfffbd000ull
 
-#define PORT_I8042_DATA     0x60
-#define PORT_I8042_COMMAND  0x64
-#define PORT_RTC            0x70 /* index, data */
-#define PORT_POST           0x80
-#define PORT_FAST_A20       0x92
-#define PORT_MILESTONE      0xe8
-#define PORT_DEBUG_CONSOLE  0xe9
-#define PORT_DELAY          0xed
-#define PORT_DEBUG_EXIT     0xf4 /* four bytes wide */
-#define PORT_BIOS_DEBUG     0x402
-#define PORT_ACPI_PM        0x600 /* PM1a event 0..3, PM1a control 4..5, timer 8..b */
-#define PORT_RESET_CONTROL  0xcf9
-#define PORT_ROM_OUTPUT     0x01 /* of the machine that runs a ROM */
+#define PORT_I8042_DATA    0x60
+#define PORT_I8042_COMMAND 0x64
+#define PORT_RTC           0x70 /* index, data */
+#define PORT_POST          0x80
+#define PORT_FAST_A20      0x92
+#define PORT_MILESTONE     0xe8
+#define PORT_DEBUG_CONSOLE 0xe9
+#define PORT_DELAY         0xed
+#define PORT_DEBUG_EXIT    0xf4 /* four bytes wide */
+#define PORT_BIOS_DEBUG    0x402
+#define PORT_ACPI_PM       0x600 /* PM1a event 0..3, PM1a control 4..5, timer 8..b */
+#define PORT_RESET_CONTROL 0xcf9
+#define PORT_ROM_OUTPUT    0x01 /* of the machine that runs a ROM */
 
 /* Port and ISA interrupt of COM1 to COM4, as every PC has them. */
-#define LAYOUT_UARTS { { 0x3f8, 4 }, { 0x2f8, 3 }, { 0x3e8, 4 }, { 0x2e8, 3 } }
+#define LAYOUT_UARTS                                      \
+	{                                                 \
+		{ 0x3f8, 4 }, { 0x2f8, 3 }, { 0x3e8, 4 }, \
+		{                                         \
+			0x2e8, 3                          \
+		}                                         \
+	}
 
-#define IRQ_KEYBOARD 1
-#define IRQ_RTC       8
-#define IRQ_SCI       9
+#define IRQ_KEYBOARD   1
+#define IRQ_RTC        8
+#define IRQ_SCI        9
 #define NR_IOAPIC_PINS 24
 
 #endif
