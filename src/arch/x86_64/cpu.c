@@ -76,7 +76,7 @@ void cpu_build_page_tables(uint64_t tables[CPU_PAGE_TABLES_SIZE / 8], uint64_t g
 	pml4[0] = (gpa + 4096) | PTE_PRESENT | PTE_WRITE;
 	for (uint64_t i = 0; i < 4; i++)
 		pdpt[i] = (gpa + (2 + i) * 4096) | PTE_PRESENT | PTE_WRITE;
-	for (uint64_t i = 0; i < 4 * 512; i++)
+	for (uint64_t i = 0; i < 2048; i++)
 		pd[i] = i << 21 | PTE_PRESENT | PTE_WRITE | PTE_LARGE;
 }
 
