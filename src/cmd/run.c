@@ -108,6 +108,8 @@ static int exit_status(const struct vm_outcome *outcome)
 		return (int)((outcome->value << 1 | 1) & 0xff);
 	case VM_DIED:
 		return EXIT_GUEST_DIED;
+	case VM_FAILED:
+		return EXIT_OURS;
 	case VM_KILLED:
 		return outcome->value ? EXIT_SIGNAL + (int)outcome->value : 0;
 	default:
@@ -136,6 +138,8 @@ static int serve(struct run *run, struct err *err)
 	terminal_restore();
 	if (outcome.end == VM_DIED)
 		fprintf(stderr, "tane: the guest died: %s\n", outcome.message);
+	if (outcome.end == VM_FAILED)
+		fprintf(stderr, "tane: %s\n", outcome.message);
 	if (run->config.stats)
 		stats_print(run->vm, stderr);
 	return exit_status(&outcome);

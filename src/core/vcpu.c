@@ -44,9 +44,14 @@ static void on_kick(int signal)
 int vcpu_install_kick_signal(struct err *err)
 {
 	struct sigaction action = { .sa_handler = on_kick };
+	sigset_t set;
 
-	if (sigaction(kick_signal(), &action, NULL))
-		return err_errno(err, "sigaction");
+	sigemptyset(&set);
+	sigaddset(&set, kick_signal());
+	/* Whoever started us may have blocked it, and our threads would inherit that. */
+	if (sigaction(kick_signal(), &action, NULL) ||
+	    pthread_sigmask(SIG_UNBLOCK, &set, NULL))
+		return err_errno(err, "the signal that stops vCPUs");
 	return 0;
 }
 

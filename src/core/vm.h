@@ -37,7 +37,7 @@ enum vm_end {
 struct vm_outcome {
 	enum vm_end end;
 	uint32_t value;
-	char message[160];
+	char message[sizeof(struct err) + 32];
 };
 
 /* A milestone that the guest marked, and when (ns since the program began). */
@@ -85,7 +85,7 @@ struct vm {
 /*
  * The guest's life ends, from any thread; the first call wins, and gets true (but
  * the user's word wins over a reset).
- * `fmt` is the message for VM_DIED, and may be NULL otherwise. No vCPU enters the
+ * `fmt` is the message for VM_DIED and VM_FAILED, and may be NULL otherwise. No vCPU enters the
  * guest again until vm_forget_end() and vcpus_resume().
  */
 bool vm_end(struct vm *vm, enum vm_end end, uint32_t value, const char *fmt, ...)

@@ -387,6 +387,7 @@ void vcpu_arch_dump(const struct vcpu *vcpu, FILE *out)
 {
 	struct kvm_regs regs;
 	struct kvm_sregs sregs;
+	uint64_t linear;
 	struct err err;
 
 	fprintf(out, "tane: registers of vcpu %u:\n", vcpu->index);
@@ -395,7 +396,8 @@ void vcpu_arch_dump(const struct vcpu *vcpu, FILE *out)
 		fprintf(out, "  cannot be read: %s\n", err.text);
 		return;
 	}
+	linear = sregs.efer & EFER_LMA ? regs.rip : sregs.cs.base + regs.rip;
 	dump_regs(out, &regs);
 	dump_sregs(out, &sregs);
-	dump_code(vcpu, sregs.efer & EFER_LMA ? regs.rip : sregs.cs.base + regs.rip, out);
+	dump_code(vcpu, linear, out);
 }

@@ -19,6 +19,7 @@
 #include <unistd.h>
 
 #include "arch/serial.h"
+#include "arch/x86_64/cpuid.h"
 #include "arch/x86_64/layout.h"
 #include "arch/x86_64/machine.h"
 #include "dev/acpi_pm.h"
@@ -221,10 +222,33 @@ static int add_region(struct vm *vm, uint64_t gpa, uint64_t size, struct err *er
 	return 0;
 }
 
+/* All RAM must have an address that the CPU can form (CPUID 0x80000008, EAX 7:0). */
+static int check_address_width(const struct vm *vm, struct err *err)
+{
+	struct kvm_cpuid2 *cpuid = kvm_supported_cpuid(&vm->kvm, err);
+	const struct kvm_cpuid_entry2 *sizes;
+	unsigned bits = 36; /* what a CPU without the leaf has */
+
+	if (!cpuid)
+		return -1;
+	sizes = cpuid_find(cpuid, 0x80000008, 0);
+	if (sizes && (sizes->eax & 0xff) >= 32 && (sizes->eax & 0xff) < 64)
+		bits = sizes->eax & 0xff;
+	free(cpuid);
+	if (vm->config->memory > (1ull << bits) - (LAYOUT_HOLE_END - LAYOUT_HOLE))
+		return err_set(
+			err,
+			"--mem: %llu MiB are more than this CPU can address (%u bits)",
+			(unsigned long long)(vm->config->memory >> 20), bits);
+	return 0;
+}
+
 static int add_ram(struct vm *vm, struct err *err)
 {
 	const uint64_t ram = vm->config->memory, low = low_ram(vm);
 
+	if (ram > low && check_address_width(vm, err))
+		return -1;
 	if (add_region(vm, 0, low, err))
 		return -1;
 	return ram > low ? add_region(vm, LAYOUT_HOLE_END, ram - low, err) : 0;
