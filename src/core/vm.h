@@ -31,6 +31,7 @@ enum vm_end {
 	VM_RESET,      /* it asked for a reset */
 	VM_DEBUG_EXIT, /* it wrote to the debug exit port: `value` */
 	VM_DIED,   /* triple fault, KVM error; `message` and a register dump say why */
+	VM_FAILED, /* it could go on, but we cannot: `message` says why */
 	VM_KILLED, /* the user ended it: `value` is a signal number, or 0 for Ctrl-a x */
 };
 
