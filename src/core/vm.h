@@ -85,9 +85,9 @@ struct vm {
 
 /*
  * The guest's life ends, from any thread; the first call wins, and gets true (but
- * the user's word wins over a reset).
- * `fmt` is the message for VM_DIED and VM_FAILED, and may be NULL otherwise. No vCPU enters the
- * guest again until vm_forget_end() and vcpus_resume().
+ * the user's word wins over a reset). `fmt` is the message for VM_DIED and
+ * VM_FAILED, and may be NULL otherwise. No vCPU enters the guest again until
+ * vm_forget_end() and vcpus_resume().
  */
 bool vm_end(struct vm *vm, enum vm_end end, uint32_t value, const char *fmt, ...)
 	__attribute__((format(printf, 4, 5)));

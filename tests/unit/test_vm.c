@@ -1,0 +1,260 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Live VMs on whatever /dev/kvm is here: pausing never loses a kick, a parked
+ * vCPU does not run, and two VMs live in one process. Skipped without KVM.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+#include <cmocka.h>
+
+#include "arch/x86_64/machine.h"
+#include "kvm/kvm_x86.h"
+#include "util/bytes.h"
+#include "vmm/lifecycle.h"
+
+#define COUNTER 0x200000ull
+#define ENTRY   0x100020u
+
+/* A VM whose boot CPU counts in memory while the others wait for their start. */
+struct test_vm {
+	struct vm_config config;
+	struct vm *vm;
+	char path[64];
+};
+
+static struct loop loop;
+
+/* A multiboot kernel by the address fields: `1: incl COUNTER; jmp 1b`. */
+static void write_kernel(char *path)
+{
+	static const uint8_t code[] = { 0xff, 0x05, 0x00, 0x00, 0x20, 0x00, 0xeb, 0xf8 };
+	uint8_t image[0x40] = { 0 };
+	int fd;
+
+	store_le32(image, 0x1BADB002);
+	store_le32(image + 4, 0x10000);
+	store_le32(image + 8, 0u - 0x1BADB002u - 0x10000u);
+	store_le32(image + 12, 0x100000); /* header_addr */
+	store_le32(image + 16, 0x100000); /* load_addr */
+	store_le32(image + 20, 0);
+	store_le32(image + 24, 0);
+	store_le32(image + 28, ENTRY);
+	memcpy(image + 0x20, code, sizeof(code));
+	strcpy(path, "/tmp/tane-test-XXXXXX");
+	fd = mkstemp(path);
+	assert_true(fd >= 0);
+	assert_int_equal(write(fd, image, sizeof(image)), sizeof(image));
+	close(fd);
+}
+
+static void make(struct test_vm *t, unsigned cpus)
+{
+	struct err err;
+
+	write_kernel(t->path);
+	config_init(&t->config);
+	t->config.kernel = t->path;
+	t->config.cpus = cpus;
+	t->config.memory = 16 << 20;
+	t->config.serials[0].kind = SERIAL_ABSENT;
+	t->vm = vm_create(&t->config, &loop, loop_now(), &err);
+	unlink(t->path);
+	if (!t->vm)
+		fail_msg("%s", err.text);
+}
+
+static uint32_t counter(const struct vm *vm)
+{
+	uint32_t value = 0;
+
+	assert_true(memory_read(&vm->memory, COUNTER, &value, sizeof(value)));
+	return value;
+}
+
+static int setup(void **state)
+{
+	struct err err;
+
+	(void)state;
+	if (access(KVM_DEVICE, R_OK | W_OK))
+		return 0;
+	return loop_init(&loop, &err) || vcpu_install_kick_signal(&err);
+}
+
+static int teardown(void **state)
+{
+	(void)state;
+	if (access(KVM_DEVICE, R_OK | W_OK) == 0)
+		loop_destroy(&loop);
+	return 0;
+}
+
+static void need_kvm(void)
+{
+	if (access(KVM_DEVICE, R_OK | W_OK))
+		skip();
+}
+
+/* Boot without vm_run(), which would not come back. The kernel file was read by then. */
+static void boot(struct test_vm *t)
+{
+	struct err err;
+
+	write_kernel(t->path);
+	assert_int_equal(machine_load(t->vm, &err), 0);
+	unlink(t->path);
+	assert_int_equal(machine_reset(t->vm, &err), 0);
+	vcpus_resume(t->vm);
+}
+
+static void wait_for_progress(const struct vm *vm, uint32_t from)
+{
+	const int64_t deadline = loop_now() + 20000000000ll;
+
+	while (counter(vm) == from && loop_now() < deadline)
+		usleep(100);
+	assert_int_not_equal(counter(vm), from);
+}
+
+static void test_no_kick_is_lost(void **state)
+{
+	struct test_vm t;
+	struct err err;
+
+	(void)state;
+	need_kvm();
+	make(&t, 4);
+	boot(&t);
+	wait_for_progress(t.vm, 0);
+	for (int i = 0; i < 500; i++) {
+		uint32_t parked_at;
+
+		if (vcpus_pause(t.vm, 5000, &err))
+			fail_msg("round %d: %s", i, err.text);
+		parked_at = counter(t.vm);
+		if (i % 100 == 0)
+			usleep(2000);
+		assert_int_equal(counter(t.vm), parked_at); /* parked means parked */
+		vcpus_resume(t.vm);
+		/* Pause again at once, and now and then in the midst of running. */
+		if (i % 50 == 0)
+			wait_for_progress(t.vm, parked_at);
+	}
+	vm_destroy(t.vm);
+}
+
+static int read_rip(struct vcpu *vcpu, struct err *err)
+{
+	struct kvm_regs regs;
+
+	if (kvm_vcpu_get_regs(&vcpu->kvm, &regs, err))
+		return -1;
+	if (regs.rip < ENTRY || regs.rip > ENTRY + 8)
+		return err_set(err, "rip is 0x%llx", regs.rip);
+	return 0;
+}
+
+static int fail_on_purpose(struct vcpu *vcpu, struct err *err)
+{
+	return err_set(err, "vcpu %u says no", vcpu->index);
+}
+
+static void test_work_on_a_parked_vcpu(void **state)
+{
+	struct test_vm t;
+	struct err err = { "" };
+
+	(void)state;
+	need_kvm();
+	make(&t, 2);
+	boot(&t);
+	wait_for_progress(t.vm, 0);
+	assert_int_equal(vcpus_pause(t.vm, 5000, &err), 0);
+	if (vcpu_call(&t.vm->vcpus[0], read_rip, &err))
+		fail_msg("%s", err.text);
+	assert_int_equal(vcpu_call(&t.vm->vcpus[1], fail_on_purpose, &err), -1);
+	assert_string_equal(err.text, "vcpu 1 says no");
+	vm_destroy(t.vm);
+}
+
+static void test_reset_begins_anew(void **state)
+{
+	struct test_vm t;
+	struct err err;
+
+	(void)state;
+	need_kvm();
+	make(&t, 2);
+	boot(&t);
+	wait_for_progress(t.vm, 0);
+	for (int i = 0; i < 5; i++) {
+		assert_int_equal(vcpus_pause(t.vm, 5000, &err), 0);
+		assert_int_equal(memory_discard(&t.vm->memory, &err), 0);
+		assert_int_equal(counter(t.vm), 0);
+		boot(&t);
+		wait_for_progress(t.vm, 0);
+	}
+	vm_destroy(t.vm);
+}
+
+static void test_two_vms_in_one_process(void **state)
+{
+	struct test_vm a, b;
+	struct err err;
+	uint32_t stopped;
+
+	(void)state;
+	need_kvm();
+	make(&a, 1);
+	make(&b, 1);
+	boot(&a);
+	boot(&b);
+	wait_for_progress(a.vm, 0);
+	wait_for_progress(b.vm, 0);
+	assert_int_equal(vcpus_pause(a.vm, 5000, &err), 0);
+	stopped = counter(a.vm);
+	wait_for_progress(b.vm, counter(b.vm));
+	assert_int_equal(counter(a.vm), stopped);
+	vm_destroy(a.vm);
+	wait_for_progress(b.vm, counter(b.vm));
+	vm_destroy(b.vm);
+}
+
+static void test_a_kill_wins_over_a_reset(void **state)
+{
+	struct test_vm t;
+
+	(void)state;
+	need_kvm();
+	make(&t, 1);
+	assert_true(vm_end(t.vm, VM_RESET, 0, NULL));
+	assert_false(vm_end(t.vm, VM_POWEROFF, 0, NULL));
+	assert_true(vm_end(t.vm, VM_KILLED, 15, NULL));
+	assert_false(vm_end(t.vm, VM_DIED, 0, "too late"));
+	assert_int_equal(t.vm->outcome.end, VM_KILLED);
+	assert_int_equal(t.vm->outcome.value, 15);
+	vm_forget_end(t.vm);
+	assert_false(vm_has_ended(t.vm));
+	vm_destroy(t.vm);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(test_no_kick_is_lost, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_work_on_a_parked_vcpu, setup,
+						teardown),
+		cmocka_unit_test_setup_teardown(test_reset_begins_anew, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_two_vms_in_one_process, setup,
+						teardown),
+		cmocka_unit_test_setup_teardown(test_a_kill_wins_over_a_reset, setup,
+						teardown),
+	};
+
+	return cmocka_run_group_tests_name("vm", tests, NULL, NULL);
+}
