@@ -9,8 +9,10 @@
  * only while the guest wants the interrupt. The SCI is a level: on while a
  * status bit and its enable bit are both set.
  *
- * S5 is the only sleep state. Any other SLP_TYP wakes up at once (WAK_STS), so
- * that a guest that waits for the end of its sleep goes on.
+ * S5 is the only sleep state. SLP_TYP 0 means it too: small systems that read no
+ * DSDT write 0x2000 to this very port, which they learned from QEMU. Any other
+ * SLP_TYP wakes up at once (WAK_STS), so that a guest that waits for the end of
+ * its sleep goes on.
  */
 #include <string.h>
 
@@ -113,7 +115,7 @@ static void enter_sleep(struct acpi_pm *pm)
 {
 	unsigned type = (pm->regs.cnt & ACPI_PM_SLP_TYP) >> ACPI_PM_SLP_TYP_SHIFT;
 
-	if (type == ACPI_PM_SLP_TYP_S5)
+	if (type == ACPI_PM_SLP_TYP_S5 || type == 0)
 		pm->ops->power_off(pm->opaque);
 	else
 		pm->regs.sts |= ACPI_PM_WAK_STS;

@@ -14,6 +14,7 @@ const struct kvm_requirement kvm_arch_requirements[] = {
 	{ KVM_CAP_SET_IDENTITY_MAP_ADDR, "KVM_CAP_SET_IDENTITY_MAP_ADDR" },
 	{ KVM_CAP_EXT_CPUID, "KVM_CAP_EXT_CPUID" },
 	{ KVM_CAP_IRQCHIP, "KVM_CAP_IRQCHIP" },
+	{ KVM_CAP_IRQ_ROUTING, "KVM_CAP_IRQ_ROUTING" },
 	{ KVM_CAP_PIT2, "KVM_CAP_PIT2" },
 	{ KVM_CAP_PIT_STATE2, "KVM_CAP_PIT_STATE2" },
 	{ KVM_CAP_VCPU_EVENTS, "KVM_CAP_VCPU_EVENTS" },
@@ -43,6 +44,36 @@ int kvm_vm_set_tss(const struct kvm_vm *vm, uint64_t tss_gpa, uint64_t identity_
 int kvm_vm_create_irqchip(const struct kvm_vm *vm, struct err *err)
 {
 	return CALL(vm->fd, KVM_CREATE_IRQCHIP, NULL, err);
+}
+
+int kvm_vm_route_isa(const struct kvm_vm *vm, struct err *err)
+{
+	struct {
+		struct kvm_irq_routing head;
+		struct kvm_irq_routing_entry entries[16 + KVM_IOAPIC_NUM_PINS];
+	} table = { 0 };
+	unsigned n = 0;
+
+	for (uint32_t gsi = 0; gsi < KVM_IOAPIC_NUM_PINS; gsi++) {
+		if (gsi == 2) /* the second PIC hangs there, and the timer has the pin */
+			continue;
+		if (gsi < 16)
+			table.entries[n++] = (struct kvm_irq_routing_entry){
+				.gsi = gsi,
+				.type = KVM_IRQ_ROUTING_IRQCHIP,
+				.u.irqchip.irqchip = gsi < 8 ? KVM_IRQCHIP_PIC_MASTER
+							     : KVM_IRQCHIP_PIC_SLAVE,
+				.u.irqchip.pin = gsi % 8,
+			};
+		table.entries[n++] = (struct kvm_irq_routing_entry){
+			.gsi = gsi,
+			.type = KVM_IRQ_ROUTING_IRQCHIP,
+			.u.irqchip.irqchip = KVM_IRQCHIP_IOAPIC,
+			.u.irqchip.pin = gsi == 0 ? 2 : gsi,
+		};
+	}
+	table.head.nr = n;
+	return CALL(vm->fd, KVM_SET_GSI_ROUTING, &table, err);
 }
 
 int kvm_vm_create_pit(const struct kvm_vm *vm, struct err *err)

@@ -161,13 +161,10 @@ ssize_t fd_try_write(int fd, const void *from, size_t size)
 
 int fd_open_standard(struct err *err)
 {
-	int fd;
-
-	do {
-		fd = open("/dev/null", O_RDWR);
-		if (fd < 0)
+	for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++) {
+		/* The lowest free number is the one that is missing. */
+		if (fcntl(fd, F_GETFD) < 0 && open("/dev/null", O_RDWR) < 0)
 			return err_errno(err, "/dev/null");
-	} while (fd <= STDERR_FILENO);
-	close(fd);
+	}
 	return 0;
 }

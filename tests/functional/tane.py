@@ -64,6 +64,12 @@ def guest(name):
     return path
 
 
+def is_sanitized():
+    """Whether the program is built with AddressSanitizer."""
+    with open(PROGRAM, "rb") as file:
+        return b"__asan_init" in file.read()
+
+
 class Tane:
     """A running tane.
 

@@ -8,7 +8,7 @@ import subprocess
 
 import pytest
 
-from tane import PROGRAM, Tane, guest, run
+from tane import PROGRAM, Tane, guest, is_sanitized, run
 
 HINT = 'tane: "tane run --help" lists the options\n'
 nokvm = pytest.mark.nokvm
@@ -284,7 +284,8 @@ def test_few_descriptors():
 
 
 @anykvm
-def test_few_threads_or_little_memory():
+@pytest.mark.skipif(is_sanitized(), reason="ASan needs its address space")
+def test_little_address_space():
     tane = run(command=["sh", "-c", 'ulimit -v 200000; exec "$@"', "sh", PROGRAM, "run",
                         "-k", guest("monitor"), "-m", "1G"])
     assert tane.status == 1

@@ -261,7 +261,8 @@ static int build_kvm_chips(struct vm *vm, struct err *err)
 	const struct kvm_vm *kvm = &vm->kvm_vm;
 
 	if (kvm_vm_set_tss(kvm, LAYOUT_KVM_TSS, LAYOUT_KVM_IDENTITY_MAP, err) ||
-	    kvm_vm_create_irqchip(kvm, err) || kvm_vm_create_pit(kvm, err))
+	    kvm_vm_create_irqchip(kvm, err) || kvm_vm_route_isa(kvm, err) ||
+	    kvm_vm_create_pit(kvm, err))
 		return -1;
 	if (vm->config->cpus > 255 && kvm_vm_enable_x2apic_ids(kvm, err))
 		return err_prefix(err, "more than 255 CPUs: ");
