@@ -17,7 +17,7 @@ demo:
 	@tools/demo
 
 test:
-	@tools/setup test
+	@tools/setup test lint
 	@tests/run
 
 lint:

@@ -46,34 +46,40 @@ int kvm_vm_create_irqchip(const struct kvm_vm *vm, struct err *err)
 	return CALL(vm->fd, KVM_CREATE_IRQCHIP, NULL, err);
 }
 
+/* One GSI on one pin of one controller. */
+static struct kvm_irq_routing_entry wire(uint32_t gsi, uint32_t chip, uint32_t pin)
+{
+	return (struct kvm_irq_routing_entry){
+		.gsi = gsi,
+		.type = KVM_IRQ_ROUTING_IRQCHIP,
+		.u.irqchip = { .irqchip = chip, .pin = pin },
+	};
+}
+
 int kvm_vm_route_isa(const struct kvm_vm *vm, struct err *err)
 {
-	struct {
-		struct kvm_irq_routing head;
-		struct kvm_irq_routing_entry entries[16 + KVM_IOAPIC_NUM_PINS];
-	} table = { 0 };
-	unsigned n = 0;
+	const size_t max = 16 + KVM_IOAPIC_NUM_PINS;
+	struct kvm_irq_routing *table =
+		calloc(1, sizeof(*table) + max * sizeof(table->entries[0]));
+	int r;
 
+	if (!table)
+		return err_set(err, "no memory for %zu interrupt routes", max);
 	for (uint32_t gsi = 0; gsi < KVM_IOAPIC_NUM_PINS; gsi++) {
 		if (gsi == 2) /* the second PIC hangs there, and the timer has the pin */
 			continue;
-		if (gsi < 16)
-			table.entries[n++] = (struct kvm_irq_routing_entry){
-				.gsi = gsi,
-				.type = KVM_IRQ_ROUTING_IRQCHIP,
-				.u.irqchip.irqchip = gsi < 8 ? KVM_IRQCHIP_PIC_MASTER
-							     : KVM_IRQCHIP_PIC_SLAVE,
-				.u.irqchip.pin = gsi % 8,
-			};
-		table.entries[n++] = (struct kvm_irq_routing_entry){
-			.gsi = gsi,
-			.type = KVM_IRQ_ROUTING_IRQCHIP,
-			.u.irqchip.irqchip = KVM_IRQCHIP_IOAPIC,
-			.u.irqchip.pin = gsi == 0 ? 2 : gsi,
-		};
+		if (gsi < 8)
+			table->entries[table->nr++] =
+				wire(gsi, KVM_IRQCHIP_PIC_MASTER, gsi);
+		else if (gsi < 16)
+			table->entries[table->nr++] =
+				wire(gsi, KVM_IRQCHIP_PIC_SLAVE, gsi - 8);
+		table->entries[table->nr++] =
+			wire(gsi, KVM_IRQCHIP_IOAPIC, gsi == 0 ? 2 : gsi);
 	}
-	table.head.nr = n;
-	return CALL(vm->fd, KVM_SET_GSI_ROUTING, &table, err);
+	r = CALL(vm->fd, KVM_SET_GSI_ROUTING, table, err);
+	free(table);
+	return r;
 }
 
 int kvm_vm_create_pit(const struct kvm_vm *vm, struct err *err)
