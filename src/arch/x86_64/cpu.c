@@ -396,7 +396,7 @@ void vcpu_arch_dump(const struct vcpu *vcpu, FILE *out)
 		fprintf(out, "  cannot be read: %s\n", err.text);
 		return;
 	}
-	linear = sregs.efer & EFER_LMA ? regs.rip : sregs.cs.base + regs.rip;
+	linear = (sregs.efer & EFER_LMA) ? regs.rip : sregs.cs.base + regs.rip;
 	dump_regs(out, &regs);
 	dump_sregs(out, &sregs);
 	dump_code(vcpu, linear, out);
