@@ -152,6 +152,14 @@ static int open_pty(struct serial *serial, unsigned number, struct err *err)
 	return 0;
 }
 
+/* We were started in the background: reading from the terminal would stop us. */
+static bool is_another_jobs_terminal(int fd)
+{
+	pid_t owner = isatty(fd) ? tcgetpgrp(fd) : -1;
+
+	return owner >= 0 && owner != getpgrp();
+}
+
 /* Find the two ends. *in and *out become -1 for none. */
 static int open_ends(struct serial *serial, unsigned number, int *in, int *out,
 		     struct err *err)
@@ -161,7 +169,7 @@ static int open_ends(struct serial *serial, unsigned number, int *in, int *out,
 	*in = *out = -1;
 	switch (config->serials[number].kind) {
 	case SERIAL_CONSOLE:
-		*in = STDIN_FILENO;
+		*in = is_another_jobs_terminal(STDIN_FILENO) ? -1 : STDIN_FILENO;
 		*out = STDOUT_FILENO;
 		return 0;
 	case SERIAL_PTY:
@@ -180,23 +188,6 @@ static int open_ends(struct serial *serial, unsigned number, int *in, int *out,
 	default:
 		return 0;
 	}
-}
-
-/* Is this descriptor open, so that it is worth connecting? */
-static int if_open(int fd)
-{
-	return fd >= 0 && fcntl(fd, F_GETFD) >= 0 ? fd : -1;
-}
-
-/*
- * Whether to read our stdin: not if it is a terminal that belongs to another job
- * (we were started in the background), which would stop us.
- */
-static int if_foreground(int fd)
-{
-	pid_t owner = isatty(fd) ? tcgetpgrp(fd) : -1;
-
-	return owner < 0 || owner == getpgrp() ? fd : -1;
 }
 
 int serial_init(struct serial *serial, struct vm *vm, unsigned number,
@@ -221,8 +212,6 @@ int serial_init(struct serial *serial, struct vm *vm, unsigned number,
 	uart16550_init(&serial->uart, &uart_ops, irq, serial);
 	if (open_ends(serial, number, &in, &out, err))
 		return err_prefix(err, "serial port %u: ", number + 1);
-	in = if_foreground(if_open(in));
-	out = if_open(out);
 	serial->open = true;
 	if (console_init(&serial->console, vm->loop, in, out,
 			 in >= 0 && isatty(in) && in == STDIN_FILENO, &console_ops,

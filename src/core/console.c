@@ -329,9 +329,8 @@ static int watch_if_possible(struct console *console, struct loop_source *source
 
 static int open_output(struct console *console, int fd, struct err *err)
 {
-	console->out = (struct loop_source){ .fd = -1,
-					     .ready = output_ready,
-					     .opaque = console };
+	console->out.ready = output_ready;
+	console->out.opaque = console;
 	if (fd < 0) {
 		console->broken = true;
 		return 0;
@@ -344,8 +343,8 @@ static int open_output(struct console *console, int fd, struct err *err)
 
 static int open_input(struct console *console, int fd, struct err *err)
 {
-	console->in =
-		(struct loop_source){ .fd = -1, .ready = input_ready, .opaque = console };
+	console->in.ready = input_ready;
+	console->in.opaque = console;
 	if (fd < 0)
 		return 0;
 	console->in.fd = fd_reopen_nonblocking(fd, O_RDONLY, err);
@@ -365,6 +364,9 @@ int console_init(struct console *console, struct loop *loop, int in_fd, int out_
 		 struct err *err)
 {
 	memset(console, 0, sizeof(*console));
+	console->in.fd = console->out.fd = -1;
+	console->flush.source.fd = -1;
+	console->urgent.source.fd = console->wanted.source.fd = -1;
 	console->loop = loop;
 	console->ops = ops;
 	console->opaque = opaque;

@@ -60,7 +60,8 @@ struct console {
 
 /*
  * Connect. `in_fd` or `out_fd` may be -1. The descriptors stay the caller's: the
- * console works on copies that do not block. `escapes`: interpret Ctrl-a.
+ * console works on copies that do not block. `escapes`: interpret Ctrl-a. After
+ * an error too, console_destroy() cleans up.
  */
 int console_init(struct console *console, struct loop *loop, int in_fd, int out_fd,
 		 bool escapes, const struct console_ops *ops, void *opaque,

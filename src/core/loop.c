@@ -138,6 +138,8 @@ void loop_event_signal(const struct loop_event *event)
 
 void loop_event_destroy(struct loop_event *event, struct loop *loop)
 {
+	if (event->source.fd < 0)
+		return;
 	loop_remove(loop, &event->source);
 	close(event->source.fd);
 }
@@ -184,6 +186,8 @@ void loop_timer_arm(const struct loop_timer *timer, int64_t deadline_ns)
 
 void loop_timer_destroy(struct loop_timer *timer, struct loop *loop)
 {
+	if (timer->source.fd < 0)
+		return;
 	loop_remove(loop, &timer->source);
 	close(timer->source.fd);
 }

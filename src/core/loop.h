@@ -3,7 +3,8 @@
  * The event loop: one thread, epoll, and callbacks (see loop.c).
  *
  * Sources, timers and events are embedded in their owners, which must remove
- * them before they go away. Unless stated otherwise a function belongs to the
+ * them before they go away. An event or timer with descriptor -1 was never made,
+ * and destroying it does nothing. Unless stated otherwise a function belongs to the
  * loop's own thread, or to the time before loop_run().
  */
 #ifndef TANE_CORE_LOOP_H

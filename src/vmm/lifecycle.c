@@ -90,10 +90,8 @@ void vm_destroy(struct vm *vm)
 	if (vm->vcpus)
 		vcpus_stop(vm);
 	machine_destroy(vm);
-	if (vm->shutdown_deadline.source.fd >= 0)
-		loop_timer_destroy(&vm->shutdown_deadline, vm->loop);
-	if (vm->ended.source.fd >= 0)
-		loop_event_destroy(&vm->ended, vm->loop);
+	loop_timer_destroy(&vm->shutdown_deadline, vm->loop);
+	loop_event_destroy(&vm->ended, vm->loop);
 	kvm_vm_close(&vm->kvm_vm);
 	kvm_close(&vm->kvm);
 	memory_destroy(&vm->memory);

@@ -68,7 +68,6 @@ struct machine {
 	struct debug_exit debug_exit;
 	struct milestone milestone;
 	bool is_pc;
-	bool has_timers;
 
 	struct console *output; /* where the debug ports print: COM1's, or this: */
 	struct console own_output;
@@ -330,7 +329,6 @@ static int build_clocks(struct vm *vm, struct err *err)
 	if (loop_timer_init(&machine->rtc_timer, vm->loop, rtc_tick, machine, err) ||
 	    loop_timer_init(&machine->pm_timer, vm->loop, pm_tick, machine, err))
 		return -1;
-	machine->has_timers = true;
 	mc146818_init(&machine->rtc, &rtc_ops, &rtc, vm);
 	mc146818_set_memory(&machine->rtc, low_ram(vm), vm->config->memory - low_ram(vm));
 	acpi_pm_init(&machine->pm, &pm_ops, &sci, vm);
@@ -436,6 +434,7 @@ int machine_build(struct vm *vm, struct err *err)
 	if (!machine)
 		return err_set(err, "no memory for the machine");
 	vm->machine = machine;
+	machine->rtc_timer.source.fd = machine->pm_timer.source.fd = -1;
 	pthread_mutex_init(&machine->lock, NULL);
 	pthread_mutex_init(&machine->rtc_lock, NULL);
 	pthread_mutex_init(&machine->pm_lock, NULL);
@@ -452,10 +451,8 @@ void machine_destroy(struct vm *vm)
 
 	if (!machine)
 		return;
-	if (machine->has_timers) {
-		loop_timer_destroy(&machine->rtc_timer, vm->loop);
-		loop_timer_destroy(&machine->pm_timer, vm->loop);
-	}
+	loop_timer_destroy(&machine->rtc_timer, vm->loop);
+	loop_timer_destroy(&machine->pm_timer, vm->loop);
 	for (unsigned i = 0; i < CONFIG_MAX_UARTS; i++)
 		serial_destroy(&machine->serials[i]);
 	if (machine->has_own_output)
