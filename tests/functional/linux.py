@@ -42,6 +42,18 @@ def start(script, *options, params="", kind="cloud", image=None, initrd=None, **
                      "-p", parameters(script, params), *options, **more)
 
 
+def sections(text):
+    """What report.sh printed: {name: its lines}."""
+    found, lines = {}, []
+    for line in text.splitlines():
+        if line.startswith("@"):
+            lines = found.setdefault(line[1:], [])
+        else:
+            lines.append(line)
+    assert "end" in found, "the guest did not get to the end of its report"
+    return found
+
+
 def run(script, *options, seconds=tane.DEADLINE, **more):
     """start() and wait for its end."""
     machine = start(script, *options, **more)
