@@ -136,6 +136,8 @@ static int serve(struct run *run, struct err *err)
 	}
 	drain(run, &outcome);
 	terminal_restore();
+	if (run->vm->dump)
+		fputs(run->vm->dump, stderr);
 	if (outcome.end == VM_DIED)
 		fprintf(stderr, "tane: the guest died: %s\n", outcome.message);
 	if (outcome.end == VM_FAILED)

@@ -21,6 +21,7 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <signal.h>
+#include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -63,13 +64,15 @@ void vcpu_gate_init(struct vcpu_gate *gate)
 	pthread_mutex_init(&gate->lock, NULL);
 	pthread_condattr_init(&attr);
 	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
-	pthread_cond_init(&gate->changed, &attr);
+	pthread_cond_init(&gate->opened, NULL);
+	pthread_cond_init(&gate->progress, &attr);
 	pthread_condattr_destroy(&attr);
 }
 
 void vcpu_gate_destroy(struct vcpu_gate *gate)
 {
-	pthread_cond_destroy(&gate->changed);
+	pthread_cond_destroy(&gate->opened);
+	pthread_cond_destroy(&gate->progress);
 	pthread_mutex_destroy(&gate->lock);
 }
 
@@ -78,12 +81,36 @@ static bool gate_is_closed(const struct vcpu_gate *gate)
 	return __atomic_load_n(&gate->closed, __ATOMIC_SEQ_CST);
 }
 
-/* The guest cannot go on. Only the vCPU whose word ended the VM prints its state. */
-#define DIE(vcpu, ...)                                           \
-	do {                                                     \
-		if (vm_end((vcpu)->vm, VM_DIED, 0, __VA_ARGS__)) \
-			vcpu_arch_dump(vcpu, stderr);            \
-	} while (0)
+/* The registers as text, malloc'd; NULL without memory for it. */
+static char *dump(const struct vcpu *vcpu)
+{
+	char *text = NULL;
+	size_t size;
+	FILE *out = open_memstream(&text, &size);
+
+	if (!out)
+		return NULL;
+	vcpu_arch_dump(vcpu, out);
+	fclose(out);
+	return text;
+}
+
+/*
+ * The guest cannot go on. Only the vCPU whose word ends the VM leaves its state
+ * behind; the main thread prints it, since writing may block.
+ */
+__attribute__((format(printf, 2, 3))) static void die(struct vcpu *vcpu, const char *fmt,
+						      ...)
+{
+	char message[128];
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(message, sizeof(message), fmt, ap);
+	va_end(ap);
+	if (vm_end(vcpu->vm, VM_DIED, 0, "vcpu %u: %s", vcpu->index, message))
+		vcpu->vm->dump = dump(vcpu);
+}
 
 static void trace_io(const struct vcpu *vcpu, const char *what, enum bus_space space,
 		     uint64_t address, const void *data, unsigned size, unsigned count)
@@ -96,6 +123,16 @@ static void trace_io(const struct vcpu *vcpu, const char *what, enum bus_space s
 		" (%s)\n",
 		vcpu->index, what, address, size, count, value,
 		bus_name(&vcpu->vm->bus, space, address));
+}
+
+/* I/O is traced by its handler, which knows the data. */
+static void trace_exit(const struct vcpu *vcpu)
+{
+	const uint32_t reason = vcpu->kvm.run->exit_reason;
+
+	if (vcpu->vm->config->trace && reason != KVM_EXIT_IO && reason != KVM_EXIT_MMIO)
+		fprintf(stderr, "trace: vcpu %u: exit %s\n", vcpu->index,
+			kvm_exit_name(reason));
 }
 
 /* `rep ins` and `rep outs` come with a count: the data moves, the port does not. */
@@ -132,8 +169,7 @@ static void handle_system_event(struct vcpu *vcpu, const struct kvm_run *run)
 		vm_end(vcpu->vm, VM_RESET, 0, NULL);
 		break;
 	default:
-		DIE(vcpu, "vcpu %u: KVM reports system event %u", vcpu->index,
-		    run->system_event.type);
+		die(vcpu, "KVM reports system event %u", run->system_event.type);
 	}
 }
 
@@ -164,27 +200,21 @@ static void handle_exit(struct vcpu *vcpu)
 		handle_system_event(vcpu, run);
 		return;
 	case KVM_EXIT_SHUTDOWN:
-		DIE(vcpu, "vcpu %u: triple fault", vcpu->index);
+		die(vcpu, "triple fault");
 		return;
 	case KVM_EXIT_FAIL_ENTRY:
-		DIE(vcpu,
-		    "vcpu %u: the CPU refused to enter the guest: hardware reason 0x%llx",
-		    vcpu->index, run->fail_entry.hardware_entry_failure_reason);
+		die(vcpu, "the CPU refused to enter the guest: hardware reason 0x%llx",
+		    run->fail_entry.hardware_entry_failure_reason);
 		return;
 	case KVM_EXIT_INTERNAL_ERROR:
-		DIE(vcpu, "vcpu %u: KVM internal error, suberror %u%s", vcpu->index,
-		    run->internal.suberror,
+		die(vcpu, "KVM internal error, suberror %u%s", run->internal.suberror,
 		    run->internal.suberror == KVM_INTERNAL_ERROR_EMULATION
 			    ? " (it cannot emulate the instruction)"
 			    : "");
 		return;
 	default:
-		DIE(vcpu, "vcpu %u: unexpected exit %u (%s)", vcpu->index, reason,
-		    kvm_exit_name(reason));
+		die(vcpu, "unexpected exit %u (%s)", reason, kvm_exit_name(reason));
 	}
-	if (vcpu->vm->config->trace)
-		fprintf(stderr, "trace: vcpu %u: exit %s\n", vcpu->index,
-			kvm_exit_name(reason));
 }
 
 /* Enter the guest once. */
@@ -194,6 +224,7 @@ static void run_once(struct vcpu *vcpu)
 	int r = kvm_vcpu_run(&vcpu->kvm);
 
 	if (r == 0) {
+		trace_exit(vcpu);
 		handle_exit(vcpu);
 	} else if (r == -EINTR) {
 		vcpu->kicks++;
@@ -201,7 +232,7 @@ static void run_once(struct vcpu *vcpu)
 		__atomic_store_n(&run->immediate_exit, 0, __ATOMIC_SEQ_CST);
 	} else if (r != -EAGAIN) {
 		/* EAGAIN: a CPU that waited for its start-up signal was woken. */
-		DIE(vcpu, "vcpu %u: KVM_RUN: %s", vcpu->index, strerror(-r));
+		die(vcpu, "KVM_RUN: %s", strerror(-r));
 	}
 }
 
@@ -220,10 +251,11 @@ static void run_work(struct vcpu *vcpu)
 	struct vcpu_gate *gate = &vcpu->vm->gate;
 
 	pthread_mutex_unlock(&gate->lock);
-	vcpu->work_result = vcpu->work(vcpu, &vcpu->err);
+	vcpu->failed = vcpu->work(vcpu, &vcpu->err) != 0;
 	pthread_mutex_lock(&gate->lock);
 	vcpu->work = NULL;
-	pthread_cond_broadcast(&gate->changed);
+	gate->working--;
+	pthread_cond_signal(&gate->progress);
 }
 
 /* Wait at the gate. false: the thread shall end. */
@@ -235,12 +267,12 @@ static bool park(struct vcpu *vcpu)
 	complete_io(vcpu);
 	pthread_mutex_lock(&gate->lock);
 	gate->parked++;
-	pthread_cond_broadcast(&gate->changed);
+	pthread_cond_signal(&gate->progress);
 	while (gate->closed && !gate->quit) {
 		if (vcpu->work)
 			run_work(vcpu);
 		else
-			pthread_cond_wait(&gate->changed, &gate->lock);
+			pthread_cond_wait(&gate->opened, &gate->lock);
 	}
 	gate->parked--;
 	go_on = !gate->quit;
@@ -267,13 +299,12 @@ static void *vcpu_main(void *opaque)
 	vcpu->failed = kvm_vcpu_create(&vm->kvm, &vm->kvm_vm, vcpu->index, &vcpu->kvm,
 				       &vcpu->err) ||
 		       vcpu_arch_create(vcpu, &vcpu->err);
+	__atomic_store_n(&vcpu->made, !vcpu->failed, __ATOMIC_RELEASE);
 	while (park(vcpu)) {
 		note_first_run(vcpu);
 		while (!gate_is_closed(&vm->gate))
 			run_once(vcpu);
 	}
-	vcpu_arch_destroy(vcpu);
-	kvm_vcpu_close(&vcpu->kvm);
 	return NULL;
 }
 
@@ -294,6 +325,18 @@ static int spawn(struct vm *vm, unsigned index, struct err *err)
 	return 0;
 }
 
+/* The error of the first vCPU that failed. */
+static int first_failure(const struct vm *vm, struct err *err)
+{
+	for (unsigned i = 0; i < vm->nr_vcpus; i++) {
+		if (vm->vcpus[i].failed) {
+			*err = vm->vcpus[i].err;
+			return -1;
+		}
+	}
+	return 0;
+}
+
 int vcpus_start(struct vm *vm, struct err *err)
 {
 	const unsigned n = vm->config->cpus;
@@ -307,13 +350,7 @@ int vcpus_start(struct vm *vm, struct err *err)
 	}
 	if (vcpus_pause(vm, 10000 + 100 * (int)n, err))
 		return -1;
-	for (unsigned i = 0; i < n; i++) {
-		if (vm->vcpus[i].failed) {
-			*err = vm->vcpus[i].err;
-			return -1;
-		}
-	}
-	return 0;
+	return first_failure(vm, err);
 }
 
 void vcpus_stop(struct vm *vm)
@@ -321,10 +358,15 @@ void vcpus_stop(struct vm *vm)
 	vcpus_close_gate(vm);
 	pthread_mutex_lock(&vm->gate.lock);
 	vm->gate.quit = true;
-	pthread_cond_broadcast(&vm->gate.changed);
+	pthread_cond_broadcast(&vm->gate.opened);
 	pthread_mutex_unlock(&vm->gate.lock);
 	for (unsigned i = 0; i < vm->nr_vcpus; i++)
 		pthread_join(vm->vcpus[i].thread, NULL);
+	/* Only now: until the last thread has ended, one may still kick another. */
+	for (unsigned i = 0; i < vm->nr_vcpus; i++) {
+		vcpu_arch_destroy(&vm->vcpus[i]);
+		kvm_vcpu_close(&vm->vcpus[i].kvm);
+	}
 	free(vm->vcpus);
 	vm->vcpus = NULL;
 	vm->nr_vcpus = 0;
@@ -333,11 +375,9 @@ void vcpus_stop(struct vm *vm)
 static void kick(struct vcpu *vcpu)
 {
 	/* A vCPU that is not made yet has not run either: it will see the gate. */
-	struct kvm_run *run = __atomic_load_n(&vcpu->kvm.run, __ATOMIC_ACQUIRE);
-
-	if (!run)
+	if (!__atomic_load_n(&vcpu->made, __ATOMIC_ACQUIRE))
 		return;
-	__atomic_store_n(&run->immediate_exit, 1, __ATOMIC_SEQ_CST);
+	__atomic_store_n(&vcpu->kvm.run->immediate_exit, 1, __ATOMIC_SEQ_CST);
 	pthread_kill(vcpu->thread, kick_signal());
 }
 
@@ -347,7 +387,7 @@ void vcpus_close_gate(struct vm *vm)
 
 	pthread_mutex_lock(&gate->lock);
 	__atomic_store_n(&gate->closed, true, __ATOMIC_SEQ_CST);
-	pthread_cond_broadcast(&gate->changed);
+	pthread_cond_broadcast(&gate->opened);
 	pthread_mutex_unlock(&gate->lock);
 	for (unsigned i = 0; i < vm->nr_vcpus; i++)
 		kick(&vm->vcpus[i]);
@@ -377,7 +417,7 @@ int vcpus_pause(struct vm *vm, int timeout_ms, struct err *err)
 	vcpus_close_gate(vm);
 	pthread_mutex_lock(&gate->lock);
 	while (gate->parked < vm->nr_vcpus && r != ETIMEDOUT)
-		r = pthread_cond_timedwait(&gate->changed, &gate->lock, &deadline);
+		r = pthread_cond_timedwait(&gate->progress, &gate->lock, &deadline);
 	missing = vm->nr_vcpus - gate->parked;
 	pthread_mutex_unlock(&gate->lock);
 	if (missing)
@@ -392,24 +432,31 @@ void vcpus_resume(struct vm *vm)
 
 	pthread_mutex_lock(&gate->lock);
 	__atomic_store_n(&gate->closed, false, __ATOMIC_SEQ_CST);
-	pthread_cond_broadcast(&gate->changed);
+	pthread_cond_broadcast(&gate->opened);
 	pthread_mutex_unlock(&gate->lock);
 }
 
-int vcpu_call(struct vcpu *vcpu, int (*work)(struct vcpu *vcpu, struct err *err),
-	      struct err *err)
+int vcpus_call(struct vm *vm, int (*work)(struct vcpu *vcpu, struct err *err),
+	       int timeout_ms, struct err *err)
 {
-	struct vcpu_gate *gate = &vcpu->vm->gate;
+	struct vcpu_gate *gate = &vm->gate;
+	const struct timespec deadline = deadline_after(timeout_ms);
+	unsigned working;
+	int r = 0;
 
 	pthread_mutex_lock(&gate->lock);
-	vcpu->work = work;
-	pthread_cond_broadcast(&gate->changed);
-	while (vcpu->work)
-		pthread_cond_wait(&gate->changed, &gate->lock);
+	for (unsigned i = 0; i < vm->nr_vcpus; i++)
+		vm->vcpus[i].work = work;
+	gate->working = vm->nr_vcpus;
+	pthread_cond_broadcast(&gate->opened);
+	while (gate->working && r != ETIMEDOUT)
+		r = pthread_cond_timedwait(&gate->progress, &gate->lock, &deadline);
+	working = gate->working;
 	pthread_mutex_unlock(&gate->lock);
-	if (vcpu->work_result)
-		*err = vcpu->err;
-	return vcpu->work_result;
+	if (working)
+		return err_set(err, "%u of %u vCPUs did not answer within %d ms", working,
+			       vm->nr_vcpus, timeout_ms);
+	return first_failure(vm, err);
 }
 
 void vcpu_wait(struct vm *vm, bool (*ready)(void *opaque), void *opaque)
@@ -418,14 +465,14 @@ void vcpu_wait(struct vm *vm, bool (*ready)(void *opaque), void *opaque)
 
 	pthread_mutex_lock(&gate->lock);
 	while (!gate->closed && !ready(opaque))
-		pthread_cond_wait(&gate->changed, &gate->lock);
+		pthread_cond_wait(&gate->opened, &gate->lock);
 	pthread_mutex_unlock(&gate->lock);
 }
 
 void vcpus_wake(struct vm *vm)
 {
 	pthread_mutex_lock(&vm->gate.lock);
-	pthread_cond_broadcast(&vm->gate.changed);
+	pthread_cond_broadcast(&vm->gate.opened);
 	pthread_mutex_unlock(&vm->gate.lock);
 }
 

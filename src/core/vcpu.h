@@ -22,13 +22,13 @@ struct vcpu {
 	struct kvm_vcpu kvm;
 	struct vcpu_arch *arch;
 	pthread_t thread;
+	bool made;       /* `kvm` is valid; atomic, set once by its thread */
 	bool io_pending; /* KVM still has to finish the last I/O instruction */
-	struct err err;  /* why it could not be made */
+	struct err err;  /* why it could not be made, or its work failed */
 	bool failed;
 
 	/* Guarded by the gate's lock: a function to run on the parked thread. */
 	int (*work)(struct vcpu *vcpu, struct err *err);
-	int work_result;
 
 	uint64_t exits[KVM_EXIT_REASONS]; /* written by its thread only */
 	uint64_t kicks;                   /* KVM_RUN that a signal ended */
@@ -37,10 +37,13 @@ struct vcpu {
 /* The gate in front of KVM_RUN. While it is closed all vCPUs park. */
 struct vcpu_gate {
 	pthread_mutex_t lock;
-	pthread_cond_t changed;
-	bool closed; /* also read without the lock */
-	bool quit;   /* parked threads end */
+	pthread_cond_t opened; /* vCPU threads wait here: for it to open, and for work */
+	pthread_cond_t
+		progress; /* the main thread waits here: for vCPUs to park and work */
+	bool closed;      /* also read without the lock */
+	bool quit;        /* parked threads end */
 	unsigned parked;
+	unsigned working; /* how many have work to do */
 };
 
 /*
@@ -73,9 +76,13 @@ int vcpus_pause(struct vm *vm, int timeout_ms, struct err *err);
 /* Open the gate. Main thread. */
 void vcpus_resume(struct vm *vm);
 
-/* Run `work` on the thread of a parked vCPU and return its result. Main thread. */
-int vcpu_call(struct vcpu *vcpu, int (*work)(struct vcpu *vcpu, struct err *err),
-	      struct err *err);
+/*
+ * Run `work` on the threads of all vCPUs, which are parked, at the same time. -1
+ * and the error of the first vCPU that has one, or after `timeout_ms`: then a
+ * vCPU may still be at it, and all that is left is to end. Main thread.
+ */
+int vcpus_call(struct vm *vm, int (*work)(struct vcpu *vcpu, struct err *err),
+	       int timeout_ms, struct err *err);
 
 /*
  * The calling vCPU thread waits until `ready` says so or the gate is closed. It
@@ -89,10 +96,11 @@ void vcpus_wake(struct vm *vm);
 void vcpus_print_stats(const struct vm *vm, FILE *out);
 
 /*
- * What src/arch/ISA/cpu.c does for a vCPU. All run on the vCPU's own thread.
+ * What src/arch/ISA/cpu.c does for a vCPU: on the vCPU's own thread, but for the
+ * last one, when that thread has ended.
  */
 int vcpu_arch_create(struct vcpu *vcpu, struct err *err);
-void vcpu_arch_destroy(struct vcpu *vcpu);
 void vcpu_arch_dump(const struct vcpu *vcpu, FILE *out); /* registers and code */
+void vcpu_arch_destroy(struct vcpu *vcpu);
 
 #endif

@@ -75,6 +75,7 @@ struct vm {
 
 	pthread_mutex_t end_lock; /* guards outcome and stats.milestones */
 	struct vm_outcome outcome;
+	char *dump; /* of the vCPU that died: registers; valid once all are parked; owned */
 	struct loop_event ended; /* tells the main loop that outcome is set */
 
 	int shutdown_signal; /* the user asked for a power off: by which signal, 0: not yet */

@@ -98,6 +98,7 @@ void vm_destroy(struct vm *vm)
 	bus_destroy(&vm->bus);
 	vcpu_gate_destroy(&vm->gate);
 	pthread_mutex_destroy(&vm->end_lock);
+	free(vm->dump);
 	free(vm);
 }
 
@@ -132,9 +133,8 @@ static void on_ended(void *opaque)
 	    !vm->shutdown_signal) {
 		if (!reboot(vm, &err))
 			return;
-		vm->outcome.end = VM_DIED;
-		snprintf(vm->outcome.message, sizeof(vm->outcome.message),
-			 "reboot: %.140s", err.text);
+		vm_forget_end(vm);
+		vm_end(vm, VM_FAILED, 0, "cannot boot again: %s", err.text);
 	}
 	loop_quit(vm->loop);
 }

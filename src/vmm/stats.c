@@ -60,10 +60,13 @@ static void note_peak(struct vm *vm, uint64_t bytes)
 
 void stats_note_load(struct vm *vm)
 {
+	const int64_t before = loop_now();
 	uint64_t guest, vmm, peak = high_water();
 
 	resident(vm, &guest, &vmm);
 	note_peak(vm, peak > guest ? peak - guest : vmm);
+	/* The time that this took is not the VM's: reading smaps takes a while. */
+	vm->stats.started_ns += loop_now() - before;
 }
 
 void stats_print(struct vm *vm, FILE *out)

@@ -33,6 +33,8 @@
 #include "dev/reset_control.h"
 #include "kvm/kvm_x86.h"
 
+#define RESET_TIMEOUT_MS 10000
+
 /* An interrupt pin with up to 32 devices on it; it is high while any of them is. */
 struct pin {
 	struct vm *vm;
@@ -510,11 +512,7 @@ int machine_reset(struct vm *vm, struct err *err)
 {
 	if (vm->machine->is_pc && reset_pc(vm, err))
 		return -1;
-	for (unsigned i = 0; i < vm->nr_vcpus; i++) {
-		if (vcpu_call(&vm->vcpus[i], reset_vcpu, err))
-			return -1;
-	}
-	return 0;
+	return vcpus_call(vm, reset_vcpu, RESET_TIMEOUT_MS, err);
 }
 
 bool machine_power_button(struct vm *vm)
