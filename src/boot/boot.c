@@ -131,17 +131,21 @@ int boot_elf_parse(struct boot_kernel *kernel, struct bytes file, enum boot_prot
 static int parse(struct boot_kernel *kernel, struct bytes file, enum boot_protocol wish,
 		 uint64_t max_size, const struct boot_room *room, struct err *err)
 {
+	struct err multiboot;
 	size_t header = 0;
 	int found;
 
 	if (bzimage_detect(file))
 		return bzimage_parse(kernel, file, wish, max_size, room, err);
 
-	found = multiboot_find_header(file, &header, err);
+	found = multiboot_find_header(file, &header, &multiboot);
 	if (found > 0 && (wish == BOOT_AUTO || wish == BOOT_MULTIBOOT))
 		return multiboot_parse(kernel, file, header, max_size, err);
-	if (found < 0 && (wish == BOOT_MULTIBOOT || !elf_detect(file)))
+	/* In an ELF file the magic may be a coincidence. */
+	if (found < 0 && (wish == BOOT_MULTIBOOT || !elf_detect(file))) {
+		*err = multiboot;
 		return -1;
+	}
 	if (wish == BOOT_MULTIBOOT)
 		return err_set(err, "no multiboot header in its first 8 KiB");
 

@@ -186,7 +186,7 @@ bool boot_kernel_unpack_hint(struct bytes file, uint64_t *gpa, uint64_t *size)
 	struct err ignored;
 
 	if (!bzimage_detect(file) || open_image(&image, file, &ignored) ||
-	    image.setup.pref_address < ELF_FIRST_SEGMENT ||
+	    image.setup.pref_address < ELF_FIRST_SEGMENT + DEFAULT_ADDRESS ||
 	    !decompress_is_built_in(decompress_detect(image.payload)))
 		return false;
 	*gpa = image.setup.pref_address - ELF_FIRST_SEGMENT;

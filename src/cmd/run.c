@@ -19,7 +19,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "arch/x86_64/machine.h"
+#include "arch/machine.h"
 #include "cmd/cmd.h"
 #include "cmd/options.h"
 #include "cmd/terminal.h"

@@ -172,17 +172,20 @@ static void count(uint64_t *counter)
 
 /*
  * Count an access that nobody claims. The table of strangers is filled from the
- * front and an entry never changes its address, so a race of two vCPUs can at
- * worst list an address twice.
+ * front: whoever claims an entry writes its address, which never changes then.
+ * A vCPU that looks in between takes it for a stranger's and goes on, so that at
+ * worst an address is listed twice.
  */
 static void count_stranger(struct bus_map *map, uint64_t address)
 {
 	count(&map->unclaimed);
 	for (unsigned i = 0; i < BUS_MAX_STRANGERS; i++) {
 		struct bus_stranger *stranger = &map->strangers[i];
-		uint64_t seen = __atomic_load_n(&stranger->count, __ATOMIC_RELAXED);
+		bool unclaimed = false;
 
-		if (!seen)
+		if (__atomic_compare_exchange_n(&stranger->claimed, &unclaimed, true,
+						false, __ATOMIC_RELAXED,
+						__ATOMIC_RELAXED))
 			__atomic_store_n(&stranger->address, address, __ATOMIC_RELAXED);
 		else if (__atomic_load_n(&stranger->address, __ATOMIC_RELAXED) != address)
 			continue;

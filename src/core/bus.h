@@ -48,6 +48,7 @@ struct bus_range {
 
 /* An address that no range claims, and how often the guest touched it. */
 struct bus_stranger {
+	bool claimed;
 	uint64_t address;
 	uint64_t count;
 };

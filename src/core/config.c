@@ -20,6 +20,14 @@ static int validate_rom(const struct vm_config *config, struct err *err)
 		return err_set(
 			err,
 			"--initrd, --params and --boot belong to --kernel, not to --rom");
+	for (unsigned i = 0; i < CONFIG_MAX_UARTS; i++) {
+		if (config->serials[i].kind != (i ? SERIAL_ABSENT : SERIAL_CONSOLE))
+			return err_set(err,
+				       "--console and --serial belong to --kernel: a ROM "
+				       "has one port, 0x01, which prints");
+	}
+	if (config->debug_exit)
+		return err_set(err, "--debug-exit belongs to --kernel, not to --rom");
 	if (config->cpus != 1)
 		return err_set(err, "--rom runs on one CPU, not on %u", config->cpus);
 	return 0;

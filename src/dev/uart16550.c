@@ -10,6 +10,14 @@
  * rate, word length and parity are kept and have no effect, and OUT2 does not
  * gate the interrupt, since guests written on other virtual machines forget it.
  *
+ * A driver that starts empties the FIFO several times, and what was in it is
+ * gone. So input is let in only while the guest listens, and waits outside
+ * before: ERBFI is set, or the guest polls. That it polls is seen from LSR being
+ * read again when it has shown THRE: nothing is left to wait for but input. A
+ * few such reads must come, for drivers look at LSR for other reasons too. A
+ * write to IER or FCR is a driver at work, and the reads are counted anew. (RTS
+ * tells nothing: early consoles set it, and the drivers after them empty the FIFO.)
+ *
  * Every register function changes `regs` and ends in update_irq(), which works
  * out the level of the line from `regs` alone.
  */
@@ -45,6 +53,12 @@ static unsigned rx_trigger(const struct uart16550_regs *regs)
 	static const uint8_t levels[] = { 1, 4, 8, 14 };
 
 	return fifo_enabled(regs) ? levels[regs->fcr >> 6] : 1;
+}
+
+/* Would the guest notice a byte that comes now? */
+static bool is_listening(const struct uart16550_regs *regs)
+{
+	return (regs->ier & UART_IER_ERBFI) || regs->lsr_polls == UART16550_POLLS;
 }
 
 static uint8_t line_status(const struct uart16550_regs *regs)
@@ -186,6 +200,9 @@ static uint8_t read_lsr(struct uart16550_regs *regs)
 	uint8_t lsr = line_status(regs);
 
 	regs->lsr_errors = 0;
+	if (regs->lsr_polled && regs->lsr_polls < UART16550_POLLS)
+		regs->lsr_polls++;
+	regs->lsr_polled = !regs->tx_blocked;
 	return lsr;
 }
 
@@ -206,6 +223,9 @@ static uint64_t uart16550_read(void *dev, uint64_t offset, unsigned size)
 	uint8_t value = 0xff;
 
 	(void)size;
+	/* BIOS calls give LSR and MSR together: that is polling as well. */
+	if (offset != UART_LSR && offset != UART_MSR)
+		regs->lsr_polled = 0;
 	switch (offset) {
 	case UART_RBR:
 		value = dlab ? regs->dll : rx_pop(regs);
@@ -268,6 +288,7 @@ static void write_ier(struct uart16550_regs *regs, uint8_t value)
 		regs->thre_by_iir = 0;
 	}
 	regs->ier = value & IER_MASK;
+	regs->lsr_polls = 0;
 }
 
 static void write_fcr(struct uart16550_regs *regs, uint8_t value)
@@ -280,6 +301,7 @@ static void write_fcr(struct uart16550_regs *regs, uint8_t value)
 		memset(regs->rx_errors, 0, sizeof(regs->rx_errors));
 	}
 	regs->fcr = enable ? value & FCR_KEPT : 0;
+	regs->lsr_polls = 0;
 }
 
 static void uart16550_write(void *dev, uint64_t offset, unsigned size, uint64_t value64)
@@ -291,6 +313,7 @@ static void uart16550_write(void *dev, uint64_t offset, unsigned size, uint64_t 
 	uint8_t value = (uint8_t)value64;
 
 	(void)size;
+	regs->lsr_polled = 0;
 	switch (offset) {
 	case UART_THR:
 		if (dlab)
@@ -335,7 +358,7 @@ size_t uart16550_rx_room(const struct uart16550 *uart)
 	const struct uart16550_regs *regs = &uart->regs;
 
 	/* In loopback mode the line is not connected: input waits outside. */
-	if (regs->mcr & UART_MCR_LOOP)
+	if ((regs->mcr & UART_MCR_LOOP) || !is_listening(regs))
 		return 0;
 	return rx_depth(regs) - regs->rx_count;
 }
@@ -412,6 +435,8 @@ static const struct state_field fields[] = {
 	STATE_FIELD(struct uart16550_regs, thre_pending),
 	STATE_FIELD(struct uart16550_regs, thre_by_iir),
 	STATE_FIELD(struct uart16550_regs, tx_blocked),
+	STATE_FIELD(struct uart16550_regs, lsr_polled),
+	STATE_FIELD(struct uart16550_regs, lsr_polls),
 };
 
 static const struct state_layout layout = {
@@ -440,6 +465,8 @@ static bool regs_valid(const struct uart16550_regs *regs)
 			return false;
 	}
 	if ((regs->msr & ~MSR_DELTAS) != modem_lines(regs))
+		return false;
+	if (regs->lsr_polled > 1 || regs->lsr_polls > UART16550_POLLS)
 		return false;
 	return regs->thre_pending <= 1 && regs->thre_by_iir <= 1 && regs->tx_blocked <= 1;
 }

@@ -19,6 +19,7 @@
 
 #define UART16550_NR_PORTS 8 /* the size of its I/O range */
 #define UART16550_FIFO     16
+#define UART16550_POLLS    8 /* so many mean that the guest waits for input */
 
 /* Registers by offset; two or three share one. */
 enum uart16550_register {
@@ -92,6 +93,8 @@ struct uart16550_regs {
 	uint8_t thre_pending; /* a THR-empty interrupt waits */
 	uint8_t thre_by_iir;  /* the guest acknowledges it by reading IIR */
 	uint8_t tx_blocked;   /* THRE and TEMT are withheld */
+	uint8_t lsr_polled;   /* the last access was a look at LSR that showed THRE */
+	uint8_t lsr_polls;    /* looks in vain, up to UART16550_POLLS; see uart16550.c */
 };
 
 struct uart16550_ops {
@@ -100,7 +103,8 @@ struct uart16550_ops {
 	 * it would rather have no more before uart16550_tx_ready().
 	 */
 	bool (*transmit)(void *opaque, uint8_t byte);
-	/* The receiver has become empty: there is room again. May be NULL. */
+	/* The receiver has become empty or the guest listens: there is room again.
+	   May be NULL. */
 	void (*rx_drained)(void *opaque);
 };
 
@@ -121,7 +125,10 @@ void uart16550_init(struct uart16550 *uart, const struct uart16550_ops *ops,
 /* The master reset pin. A full sink stays full: it is not part of the chip. */
 void uart16550_reset(struct uart16550 *uart);
 
-/* How many bytes uart16550_receive() would take now; 0 in loopback mode. */
+/*
+ * How many bytes uart16550_receive() would take now; 0 in loopback mode, and
+ * while the guest does not listen.
+ */
 size_t uart16550_rx_room(const struct uart16550 *uart);
 
 /* Bytes arrive on the line. Returns how many were taken; the rest is the caller's. */

@@ -146,13 +146,6 @@ void kvm_vm_close(struct kvm_vm *vm)
 	vm->fd = -1;
 }
 
-int kvm_vm_check_extension(const struct kvm_vm *vm, int capability)
-{
-	int r = kvm_ioctl(vm->fd, KVM_CHECK_EXTENSION, (uintptr_t)capability);
-
-	return r < 0 ? 0 : r;
-}
-
 int kvm_vm_set_memory(const struct kvm_vm *vm, unsigned slot, uint64_t gpa, uint64_t size,
 		      void *hva, uint32_t flags, struct err *err)
 {

@@ -51,9 +51,6 @@ int kvm_check_extension(const struct kvm *kvm, int capability);
 int kvm_vm_create(const struct kvm *kvm, struct kvm_vm *vm, struct err *err);
 void kvm_vm_close(struct kvm_vm *vm);
 
-/* As kvm_check_extension(), but what this VM has (KVM_CAP_CHECK_EXTENSION_VM). */
-int kvm_vm_check_extension(const struct kvm_vm *vm, int capability);
-
 /* Give the guest a piece of our address space. `size` 0 takes the slot away. */
 int kvm_vm_set_memory(const struct kvm_vm *vm, unsigned slot, uint64_t gpa, uint64_t size,
 		      void *hva, uint32_t flags, struct err *err);

@@ -16,7 +16,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "arch/x86_64/machine.h"
+#include "arch/machine.h"
 #include "vmm/lifecycle.h"
 #include "vmm/stats.h"
 

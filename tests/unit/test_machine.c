@@ -8,7 +8,7 @@
 #include <cmocka.h>
 
 #include "arch/x86_64/layout.h"
-#include "arch/x86_64/machine.h"
+#include "arch/x86_64/boot.h"
 
 static void check_map(uint64_t ram)
 {

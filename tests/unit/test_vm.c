@@ -12,7 +12,7 @@
 #include <unistd.h>
 #include <cmocka.h>
 
-#include "arch/x86_64/machine.h"
+#include "arch/machine.h"
 #include "kvm/kvm_x86.h"
 #include "util/bytes.h"
 #include "vmm/lifecycle.h"

@@ -9,8 +9,9 @@
  *	   info or multiboot information, with the memory map in it
  *	5. descriptors and page tables for the CPU itself
  *
- * RAM reads zero before (fresh, or discarded by a reset). A reset runs through
- * here again; the files are read anew.
+ * RAM reads zero before (fresh, or discarded by a reset), but a kernel that was
+ * unpacked in place leaves the rest of its ELF file around it. A reset runs
+ * through here again; the files are read anew.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -19,7 +20,7 @@
 #include <unistd.h>
 
 #include "arch/x86_64/layout.h"
-#include "arch/x86_64/machine.h"
+#include "arch/x86_64/boot.h"
 #include "arch/x86_64/tables.h"
 #include "boot/boot.h"
 #include "boot/flat.h"
@@ -43,7 +44,7 @@ struct boot {
 
 unsigned boot_memory_map(uint64_t ram, struct boot_memory map[BOOT_MAP_ROWS])
 {
-	const uint64_t low_end = ram < LAYOUT_HOLE ? ram : LAYOUT_HOLE;
+	const uint64_t low_end = LAYOUT_LOW_RAM(ram);
 	unsigned n = 0;
 
 	map[n++] = (struct boot_memory){ 0, LAYOUT_EBDA, BOOT_MEMORY_RAM };
@@ -71,27 +72,29 @@ static int put(struct boot *boot, uint64_t gpa, const void *data, size_t size,
 	return 0;
 }
 
+/* A kernel may take any RAM that the map gives it, but for what we put there. */
 static int check_segment(const struct boot *boot, const struct boot_segment *segment,
 			 struct err *err)
 {
 	const unsigned long long low = segment->gpa, high = segment->gpa + segment->size;
 
-	if (low < LAYOUT_HIGH_MEMORY && high > LAYOUT_TABLES)
-		return err_set(err,
-			       "a segment at 0x%llx to 0x%llx lies where the firmware "
-			       "tables are (0x%llx to 0x%llx)",
-			       low, high, LAYOUT_TABLES, LAYOUT_HIGH_MEMORY);
 	if (low < LAYOUT_CMDLINE + LAYOUT_CMDLINE_SIZE)
 		return err_set(err,
 			       "a segment at 0x%llx to 0x%llx lies where boot data is "
 			       "(below 0x%llx)",
 			       low, high, LAYOUT_CMDLINE + LAYOUT_CMDLINE_SIZE);
-	if (!memory_for_read(&boot->vm->memory, segment->gpa, segment->size))
-		return err_set(err,
-			       "a segment at 0x%llx to 0x%llx is not all RAM: give the "
-			       "guest more memory (--mem)",
-			       low, high);
-	return 0;
+	for (unsigned i = 0; i < boot->nr_map; i++) {
+		const struct boot_memory *row = &boot->map[i];
+
+		if (row->type == BOOT_MEMORY_RAM && low >= row->base &&
+		    range_within(low - row->base, segment->size, row->size))
+			return 0;
+	}
+	return err_set(
+		err,
+		"a segment at 0x%llx to 0x%llx is not all RAM: give the guest more "
+		"memory (--mem), or link the kernel at 1 MiB or above",
+		low, high);
 }
 
 /*
@@ -148,11 +151,9 @@ static int parse_kernel(struct boot *boot, struct bytes file,
 			const struct boot_room *room, struct err *err)
 {
 	const struct vm_config *config = boot->vm->config;
-	const uint64_t low_ram =
-		config->memory < LAYOUT_HOLE ? config->memory : LAYOUT_HOLE;
 
-	return boot_kernel_parse(&boot->kernel, file, config->protocol, low_ram, room,
-				 err);
+	return boot_kernel_parse(&boot->kernel, file, config->protocol,
+				 LAYOUT_LOW_RAM(config->memory), room, err);
 }
 
 /*
@@ -247,6 +248,14 @@ static int read_initrds(struct boot *boot, const struct initrds *initrds, uint64
 	return 0;
 }
 
+/* The guest has no business with the host's folders. */
+static const char *basename_of(const char *path)
+{
+	const char *slash = strrchr(path, '/');
+
+	return slash ? slash + 1 : path;
+}
+
 /* Multiboot takes them one by one; for the others they are one initrd. */
 static void list_modules(struct boot *boot, const struct initrds *initrds, uint64_t gpa)
 {
@@ -260,7 +269,7 @@ static void list_modules(struct boot *boot, const struct initrds *initrds, uint6
 		boot->modules[i] = (struct boot_module){
 			.gpa = gpa + initrds->offsets[i],
 			.size = initrds->sizes[i],
-			.cmdline = boot->vm->config->initrds[i],
+			.cmdline = basename_of(boot->vm->config->initrds[i]),
 		};
 	boot->nr_modules = initrds->nr;
 }
@@ -305,23 +314,39 @@ static int load_initrds(struct boot *boot, struct err *err)
 	return r;
 }
 
+/* The number of the serial port that is the console, -1: none. */
+static int console_port(const struct vm_config *config)
+{
+	for (int i = 0; i < CONFIG_MAX_UARTS; i++) {
+		if (config->serials[i].kind == SERIAL_CONSOLE)
+			return i;
+	}
+	return -1;
+}
+
 /*
  * The default command line is as small as can be: where to print, and under
- * --no-reboot that a panic ends the VM instead of waiting for nobody.
+ * --no-reboot that a panic ends the VM instead of waiting for nobody. Other
+ * kernels than Linux get only what the user says.
  */
 static int build_cmdline(struct boot *boot, struct err *err)
 {
 	const struct vm_config *config = boot->vm->config;
-	const char *console =
-		boot->kernel.protocol == BOOT_MULTIBOOT ? "" : "console=ttyS0";
-	const char *panic = config->no_reboot && *console ? " panic=-1" : "";
-	const char *params = config->params ? config->params : "";
-	int n = snprintf(boot->cmdline, sizeof(boot->cmdline), "%s%s%s%s", console, panic,
-			 *console && *params ? " " : "", params);
+	const bool is_linux = boot->kernel.protocol != BOOT_MULTIBOOT;
+	const int port = console_port(config);
+	char console[32] = "";
+	int n;
 
+	if (is_linux && port >= 0)
+		snprintf(console, sizeof(console), "console=ttyS%d ", port);
+	n = snprintf(boot->cmdline, sizeof(boot->cmdline), "%s%s%s", console,
+		     is_linux && config->no_reboot ? "panic=-1 " : "",
+		     config->params ? config->params : "");
 	if (n < 0 || (size_t)n >= sizeof(boot->cmdline))
 		return err_set(err, "--params: %d bytes are more than any kernel takes",
 			       n);
+	if (n > 0 && boot->cmdline[n - 1] == ' ' && !config->params)
+		boot->cmdline[n - 1] = '\0';
 	return 0;
 }
 

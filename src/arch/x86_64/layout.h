@@ -6,7 +6,7 @@
  * Memory
  *
  *	0x0_0000_0400  BIOS data area; 0x40e holds the segment of the EBDA
- *	0x0_0000_0500  GDT and IDT of the boot CPU
+ *	0x0_0000_0500  GDT of the boot CPU
  *	0x0_0000_6000  PVH start info or multiboot information, up to 0x20000
  *	0x0_0000_7000  Linux zero page (struct boot_params)
  *	0x0_0000_8000  Linux setup_data
@@ -49,6 +49,8 @@
 #define LAYOUT_TABLES_SIZE      0x20000ull
 #define LAYOUT_HIGH_MEMORY      0x100000ull
 #define LAYOUT_HOLE             0xc0000000ull
+/* How much of `ram` bytes lies below the hole; the rest begins at its end. */
+#define LAYOUT_LOW_RAM(ram)     ((ram) < LAYOUT_HOLE ? (ram) : LAYOUT_HOLE)
 #define LAYOUT_HOLE_END         0x100000000ull
 #define LAYOUT_IOAPIC           0xfec00000ull
 #define LAYOUT_LAPIC            0xfee00000ull

@@ -18,10 +18,11 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "arch/machine.h"
 #include "arch/serial.h"
+#include "arch/x86_64/boot.h"
 #include "arch/x86_64/cpuid.h"
 #include "arch/x86_64/layout.h"
-#include "arch/x86_64/machine.h"
 #include "dev/acpi_pm.h"
 #include "dev/debug_console.h"
 #include "dev/debug_exit.h"
@@ -208,7 +209,7 @@ static const struct acpi_pm_ops pm_ops = {
 /* How much of the RAM lies below the hole. */
 static uint64_t low_ram(const struct vm *vm)
 {
-	return vm->config->memory < LAYOUT_HOLE ? vm->config->memory : LAYOUT_HOLE;
+	return LAYOUT_LOW_RAM(vm->config->memory);
 }
 
 static int add_region(struct vm *vm, uint64_t gpa, uint64_t size, struct err *err)
