@@ -280,6 +280,30 @@ int kvm_vcpu_set_mp_state(const struct kvm_vcpu *vcpu, const struct kvm_mp_state
 	return CALL(vcpu->fd, KVM_SET_MP_STATE, state, err);
 }
 
+int kvm_vcpu_get_xsave(const struct kvm_vcpu *vcpu, struct kvm_xsave *xsave,
+		       struct err *err)
+{
+	return CALL(vcpu->fd, KVM_GET_XSAVE, xsave, err);
+}
+
+int kvm_vcpu_set_xsave(const struct kvm_vcpu *vcpu, const struct kvm_xsave *xsave,
+		       struct err *err)
+{
+	return CALL(vcpu->fd, KVM_SET_XSAVE, xsave, err);
+}
+
+int kvm_vcpu_get_nested(const struct kvm_vcpu *vcpu, struct kvm_nested_state *state,
+			struct err *err)
+{
+	return CALL(vcpu->fd, KVM_GET_NESTED_STATE, state, err);
+}
+
+int kvm_vcpu_set_nested(const struct kvm_vcpu *vcpu, const struct kvm_nested_state *state,
+			struct err *err)
+{
+	return CALL(vcpu->fd, KVM_SET_NESTED_STATE, state, err);
+}
+
 unsigned kvm_vcpu_tsc_khz(const struct kvm_vcpu *vcpu)
 {
 	int khz = kvm_ioctl(vcpu->fd, KVM_GET_TSC_KHZ, 0);

@@ -60,6 +60,10 @@ int kvm_vcpu_set_sregs(const struct kvm_vcpu *vcpu, const struct kvm_sregs *sreg
 int kvm_vcpu_get_fpu(const struct kvm_vcpu *vcpu, struct kvm_fpu *fpu, struct err *err);
 int kvm_vcpu_set_fpu(const struct kvm_vcpu *vcpu, const struct kvm_fpu *fpu,
 		     struct err *err);
+int kvm_vcpu_get_xsave(const struct kvm_vcpu *vcpu, struct kvm_xsave *xsave,
+		       struct err *err);
+int kvm_vcpu_set_xsave(const struct kvm_vcpu *vcpu, const struct kvm_xsave *xsave,
+		       struct err *err);
 int kvm_vcpu_get_xcrs(const struct kvm_vcpu *vcpu, struct kvm_xcrs *xcrs,
 		      struct err *err);
 int kvm_vcpu_set_xcrs(const struct kvm_vcpu *vcpu, const struct kvm_xcrs *xcrs,
@@ -80,6 +84,16 @@ int kvm_vcpu_get_mp_state(const struct kvm_vcpu *vcpu, struct kvm_mp_state *stat
 			  struct err *err);
 int kvm_vcpu_set_mp_state(const struct kvm_vcpu *vcpu, const struct kvm_mp_state *state,
 			  struct err *err);
+
+/*
+ * What a guest that is a hypervisor itself has set up. `state` has room for
+ * KVM_NESTED_STATE_MAX bytes and its `size` says so.
+ */
+#define KVM_NESTED_STATE_MAX 16384u
+int kvm_vcpu_get_nested(const struct kvm_vcpu *vcpu, struct kvm_nested_state *state,
+			struct err *err);
+int kvm_vcpu_set_nested(const struct kvm_vcpu *vcpu, const struct kvm_nested_state *state,
+			struct err *err);
 
 /* Frequency of the guest's time stamp counter in kHz, 0 if KVM does not tell. */
 unsigned kvm_vcpu_tsc_khz(const struct kvm_vcpu *vcpu);

@@ -57,9 +57,9 @@ static int teardown(void **state)
 
 static struct kvm_cpuid2 *build(unsigned cpu, unsigned nr_cpus)
 {
-	const struct cpuid_config config = { .cpu = cpu,
-					     .nr_cpus = nr_cpus,
-					     .tsc_deadline = true };
+	const struct cpuid_config config = {
+		.cpu = cpu, .nr_cpus = nr_cpus, .tsc_deadline = true, .tsc_khz = 2500000
+	};
 	struct err err;
 	struct kvm_cpuid2 *guest = cpuid_build(host, &config, &err);
 
@@ -163,6 +163,10 @@ static void test_hypervisor_leaves_pass(void **state)
 	make_host(0x756e6547, 0xd);
 	guest = build(0, 2);
 	assert_int_equal(cpuid_find(guest, 0x40000000, 0)->ebx, 0x4b4d564b);
+	/* The frequencies, in kHz, and the last leaf says that they are there. */
+	assert_int_equal(cpuid_find(guest, 0x40000000, 0)->eax, 0x40000010);
+	assert_int_equal(cpuid_find(guest, 0x40000010, 0)->eax, 2500000);
+	assert_int_equal(cpuid_find(guest, 0x40000010, 0)->ebx, 1000000);
 	free(guest);
 }
 

@@ -5,8 +5,9 @@
  *
  * Power-on state is what KVM gave the fresh vCPU: everything that can be read
  * is kept at creation, and a reset writes it back (segments, local APIC, MSRs)
- * or writes the architecture's values (registers, FPU, pending events). The boot
- * CPU then gets the entry state that its boot protocol asks for:
+ * or writes the architecture's values (registers, FPU, pending events). What KVM
+ * gives no way to set stays: the time stamp counter (it must not jump back) and
+ * the low bits of port 0x61. The boot CPU then gets the entry state that its boot protocol asks for:
  *
  *	CPU_LONG       Linux, x86/boot.rst "64-bit boot protocol"
  *	CPU_PROTECTED  PVH (Xen, pvh.rst) and Multiboot 0.6.96, section 3.2
@@ -35,6 +36,10 @@
 
 #define MSR_IA32_TSC            0x10u
 #define MSR_IA32_MISC_ENABLE    0x1a0u
+#define MSR_MTRR_PHYS_BASE0     0x200u
+#define MSR_MTRR_FIX64K_00000   0x250u
+#define MSR_MTRR_FIX16K_80000   0x258u
+#define MSR_MTRR_FIX4K_C0000    0x268u
 #define MSR_MTRR_DEF_TYPE       0x2ffu
 #define MTRR_DEF_TYPE_ENABLED   (1u << 11)
 #define MTRR_TYPE_WRITE_BACK    6u
@@ -52,6 +57,9 @@
 /* What KVM gave the fresh vCPU. */
 struct vcpu_arch {
 	struct kvm_sregs sregs;
+	struct kvm_xsave xsave;
+	bool has_xsave;
+	struct kvm_nested_state *nested; /* NULL: this KVM does not nest */
 	struct kvm_lapic_state lapic;
 	bool has_lapic;
 	bool has_xcrs;
@@ -80,6 +88,19 @@ void cpu_build_page_tables(uint64_t tables[CPU_PAGE_TABLES_SIZE / 8], uint64_t g
 		pd[i] = i << 21 | PTE_PRESENT | PTE_WRITE | PTE_LARGE;
 }
 
+int cpu_model_init(struct cpu_model *model, const struct kvm *kvm, struct err *err)
+{
+	model->cpuid = kvm_supported_cpuid(kvm, err);
+	model->msrs = model->cpuid ? kvm_msr_index_list(kvm, err) : NULL;
+	return model->msrs ? 0 : -1;
+}
+
+void cpu_model_destroy(struct cpu_model *model)
+{
+	free(model->cpuid);
+	free(model->msrs);
+}
+
 static int set_up_cpuid(struct vcpu *vcpu, struct err *err)
 {
 	struct vm *vm = vcpu->vm;
@@ -89,15 +110,12 @@ static int set_up_cpuid(struct vcpu *vcpu, struct err *err)
 		.tsc_deadline =
 			vcpu->arch->has_lapic &&
 			kvm_check_extension(&vm->kvm, KVM_CAP_TSC_DEADLINE_TIMER) > 0,
+		.tsc_khz = kvm_vcpu_tsc_khz(&vcpu->kvm),
 	};
-	struct kvm_cpuid2 *supported = kvm_supported_cpuid(&vm->kvm, err);
-	struct kvm_cpuid2 *cpuid;
+	struct kvm_cpuid2 *cpuid =
+		cpuid_build(machine_cpu_model(vm)->cpuid, &config, err);
 	int r;
 
-	if (!supported)
-		return -1;
-	cpuid = cpuid_build(supported, &config, err);
-	free(supported);
 	if (!cpuid)
 		return -1;
 	r = kvm_vcpu_set_cpuid(&vcpu->kvm, cpuid, err);
@@ -155,30 +173,65 @@ static int read_msrs(struct vcpu *vcpu, struct kvm_msrs *kept, struct err *err)
 	return left ? -1 : 0;
 }
 
+/* MSRs that a guest can change and that not every KVM lists: the MTRRs. */
+static const struct {
+	uint32_t first, last;
+} unlisted_msrs[] = {
+	{ MSR_MTRR_PHYS_BASE0, MSR_MTRR_PHYS_BASE0 + 15 },
+	{ MSR_MTRR_FIX64K_00000, MSR_MTRR_FIX64K_00000 },
+	{ MSR_MTRR_FIX16K_80000, MSR_MTRR_FIX16K_80000 + 1 },
+	{ MSR_MTRR_FIX4K_C0000, MSR_MTRR_FIX4K_C0000 + 7 },
+	{ MSR_MTRR_DEF_TYPE, MSR_MTRR_DEF_TYPE },
+};
+#define MAX_UNLISTED_MSRS 32
+
 /* Keep the power-on values of all MSRs that a guest can change. */
 static int keep_msrs(struct vcpu *vcpu, struct err *err)
 {
-	struct kvm_msr_list *list = kvm_msr_index_list(&vcpu->vm->kvm, err);
-	struct kvm_msrs *kept;
+	const struct kvm_msr_list *list = machine_cpu_model(vcpu->vm)->msrs;
+	struct kvm_msrs *kept =
+		calloc(1, sizeof(*kept) + (list->nmsrs + MAX_UNLISTED_MSRS) *
+						  sizeof(kept->entries[0]));
 
-	if (!list)
-		return -1;
-	kept = calloc(1, sizeof(*kept) + (list->nmsrs + 1) * sizeof(kept->entries[0]));
+	if (!kept)
+		return err_set(err, "no memory for the MSRs of vcpu %u", vcpu->index);
 	vcpu->arch->msrs = kept;
-	for (uint32_t i = 0; kept && i < list->nmsrs; i++) {
+	for (uint32_t i = 0; i < list->nmsrs; i++) {
 		if (msr_is_reset(list->indices[i]))
 			kept->entries[kept->nmsrs++].index = list->indices[i];
 	}
-	free(list);
-	if (!kept)
-		return err_set(err, "no memory for the MSRs of vcpu %u", vcpu->index);
+	for (unsigned i = 0; i < sizeof(unlisted_msrs) / sizeof(unlisted_msrs[0]); i++) {
+		for (uint32_t msr = unlisted_msrs[i].first; msr <= unlisted_msrs[i].last;
+		     msr++)
+			kept->entries[kept->nmsrs++].index = msr;
+	}
 	if (read_msrs(vcpu, kept, err))
 		return -1;
-	/* Not all versions of KVM list the MTRRs: MSR_MTRR_DEF_TYPE is written anyway. */
-	kept->entries[kept->nmsrs++].index = MSR_MTRR_DEF_TYPE;
 	for (uint32_t i = 0; i < kept->nmsrs; i++)
 		kept->entries[i].data =
 			msr_power_on(kept->entries[i].index, kept->entries[i].data);
+	return 0;
+}
+
+/* Both may be missing from this KVM: then there is nothing to put back. */
+static int keep_extended_state(struct vcpu *vcpu, struct err *err)
+{
+	const struct kvm *kvm = &vcpu->vm->kvm;
+	struct vcpu_arch *arch = vcpu->arch;
+	struct err ignored;
+
+	arch->has_xsave = kvm_check_extension(kvm, KVM_CAP_XSAVE) > 0 &&
+			  !kvm_vcpu_get_xsave(&vcpu->kvm, &arch->xsave, &ignored);
+	if (kvm_check_extension(kvm, KVM_CAP_NESTED_STATE) <= 0)
+		return 0;
+	arch->nested = calloc(1, KVM_NESTED_STATE_MAX);
+	if (!arch->nested)
+		return err_set(err, "no memory for vcpu %u", vcpu->index);
+	arch->nested->size = KVM_NESTED_STATE_MAX;
+	if (kvm_vcpu_get_nested(&vcpu->kvm, arch->nested, &ignored)) {
+		free(arch->nested);
+		arch->nested = NULL;
+	}
 	return 0;
 }
 
@@ -197,13 +250,15 @@ int vcpu_arch_create(struct vcpu *vcpu, struct err *err)
 	if (vcpu->arch->has_lapic &&
 	    kvm_vcpu_get_lapic(&vcpu->kvm, &vcpu->arch->lapic, err))
 		return -1;
-	return keep_msrs(vcpu, err);
+	return keep_extended_state(vcpu, err) || keep_msrs(vcpu, err) ? -1 : 0;
 }
 
 void vcpu_arch_destroy(struct vcpu *vcpu)
 {
-	if (vcpu->arch)
+	if (vcpu->arch) {
 		free(vcpu->arch->msrs);
+		free(vcpu->arch->nested);
+	}
 	free(vcpu->arch);
 	vcpu->arch = NULL;
 }
@@ -253,6 +308,8 @@ static int reset_system_state(struct vcpu *vcpu, struct err *err)
 	    kvm_vcpu_set_debugregs(kvm, &debugregs, err) ||
 	    kvm_vcpu_set_fpu(kvm, &fpu, err))
 		return -1;
+	if (vcpu->arch->has_xsave && kvm_vcpu_set_xsave(kvm, &vcpu->arch->xsave, err))
+		return -1;
 	if (vcpu->arch->has_xcrs && kvm_vcpu_set_xcrs(kvm, &xcrs, err))
 		return -1;
 	if (write_msrs(vcpu, err))
@@ -291,9 +348,9 @@ static void enter_flat(struct kvm_sregs *sregs, enum cpu_mode mode)
 	sregs->gdt = (struct kvm_dtable){ .base = LAYOUT_GDT,
 					  .limit = CPU_GDT_ENTRIES * 8 - 1 };
 	sregs->idt = (struct kvm_dtable){ .base = 0, .limit = 0 };
-	sregs->cr0 = CR0_PE | CR0_ET | CR0_NE;
+	sregs->cr0 = CR0_PE | CR0_ET;
 	if (is_long) {
-		sregs->cr0 |= CR0_PG | CR0_MP | CR0_WP;
+		sregs->cr0 |= CR0_PG | CR0_MP | CR0_NE | CR0_WP;
 		sregs->cr4 |= CR4_PAE;
 		sregs->efer |= EFER_LME | EFER_LMA;
 	}
@@ -322,8 +379,13 @@ int cpu_reset(struct vcpu *vcpu, const struct cpu_entry *entry, struct err *err)
 			sregs.cr3 = entry->cr3;
 		}
 	}
-	/* sregs hold the APIC base: before the APIC's registers. */
-	if (kvm_vcpu_set_sregs(&vcpu->kvm, &sregs, err) ||
+	/*
+	 * First of all it stops being a hypervisor: KVM would load that one's state
+	 * over ours otherwise. sregs hold the APIC base: before the APIC's registers.
+	 */
+	if ((vcpu->arch->nested &&
+	     kvm_vcpu_set_nested(&vcpu->kvm, vcpu->arch->nested, err)) ||
+	    kvm_vcpu_set_sregs(&vcpu->kvm, &sregs, err) ||
 	    kvm_vcpu_set_regs(&vcpu->kvm, &regs, err) || reset_system_state(vcpu, err))
 		return err_prefix(err, "vcpu %u: reset: ", vcpu->index);
 	return 0;

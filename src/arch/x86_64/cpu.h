@@ -30,6 +30,18 @@ void cpu_build_gdt(uint64_t gdt[CPU_GDT_ENTRIES], enum cpu_mode mode);
 #define CPU_PAGE_TABLES_SIZE (6 * 4096ul)
 void cpu_build_page_tables(uint64_t tables[CPU_PAGE_TABLES_SIZE / 8], uint64_t gpa);
 
+/* What is the same for all vCPUs of a VM, asked of KVM once. */
+struct cpu_model {
+	struct kvm_cpuid2 *cpuid;  /* KVM_GET_SUPPORTED_CPUID */
+	struct kvm_msr_list *msrs; /* KVM_GET_MSR_INDEX_LIST */
+};
+
+int cpu_model_init(struct cpu_model *model, const struct kvm *kvm, struct err *err);
+void cpu_model_destroy(struct cpu_model *model);
+
+/* Of this VM; machine.c holds it. Before the vCPUs are made it is there. */
+const struct cpu_model *machine_cpu_model(const struct vm *vm);
+
 /*
  * Power-on state; the boot CPU (index 0) then gets what its machine's entry
  * says, the others wait for their start-up interrupt. On the vCPU's own thread.

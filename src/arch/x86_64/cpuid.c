@@ -9,7 +9,9 @@
  * 0x80000008, 0x8000001D and 0x8000001E (AMD APM vol. 3, appendix E).
  *
  * The hypervisor leaves 0x400000xx come from KVM: they announce kvmclock and
- * the other paravirtual features that make a guest boot fast.
+ * the other paravirtual features that make a guest boot fast. One is added:
+ * 0x40000010, by which VMware tells the frequencies of TSC and APIC bus, so that
+ * a guest that knows it (FreeBSD, for one) need not measure them.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -24,8 +26,8 @@
 #define LEVEL_SMT  1u
 #define LEVEL_CORE 2u
 
-/* Extended topology: two leaves with three subleaves each. */
-#define EXTRA_ENTRIES 6
+/* Extended topology: two leaves with three subleaves each */
+#define EXTRA_ENTRIES 7 /* and the hypervisor's frequencies */
 
 struct kvm_cpuid_entry2 *cpuid_find(struct kvm_cpuid2 *cpuid, uint32_t function,
 				    uint32_t index)
@@ -168,6 +170,24 @@ static void set_amd_leaves(struct kvm_cpuid2 *cpuid, const struct cpuid_config *
 	}
 }
 
+#define HYPERVISOR_BASE        0x40000000u
+#define HYPERVISOR_FREQUENCIES 0x40000010u
+#define APIC_BUS_KHZ           1000000u /* KVM's: one tick is a nanosecond */
+
+static void add_frequencies(struct kvm_cpuid2 *cpuid, const struct cpuid_config *config)
+{
+	struct kvm_cpuid_entry2 *base = cpuid_find(cpuid, HYPERVISOR_BASE, 0);
+
+	if (!base || !config->tsc_khz || base->eax >= HYPERVISOR_FREQUENCIES)
+		return;
+	base->eax = HYPERVISOR_FREQUENCIES;
+	cpuid->entries[cpuid->nent++] = (struct kvm_cpuid_entry2){
+		.function = HYPERVISOR_FREQUENCIES,
+		.eax = config->tsc_khz,
+		.ebx = APIC_BUS_KHZ,
+	};
+}
+
 /* Does the vendor string say that AMD's leaves hold (AMD, Hygon)? */
 static bool is_amd(struct kvm_cpuid2 *cpuid)
 {
@@ -199,5 +219,6 @@ struct kvm_cpuid2 *cpuid_build(const struct kvm_cpuid2 *supported,
 		set_cache_leaf(cpuid, 4, true, config);
 	}
 	set_extended_topology(cpuid, config);
+	add_frequencies(cpuid, config);
 	return cpuid;
 }

@@ -13,6 +13,7 @@ struct cpuid_config {
 	unsigned cpu; /* index, which is also the APIC ID */
 	unsigned nr_cpus;
 	bool tsc_deadline; /* the local APIC has that mode */
+	unsigned tsc_khz;  /* 0: not known */
 };
 
 /*

@@ -79,6 +79,7 @@ struct machine {
 	/* KVM's chips as they were at power-on. */
 	struct kvm_irqchip irqchips[3];
 	struct kvm_pit_state2 pit;
+	struct cpu_model cpu_model;
 	struct cpu_entry entry;
 };
 
@@ -227,16 +228,12 @@ static int add_region(struct vm *vm, uint64_t gpa, uint64_t size, struct err *er
 /* All RAM must have an address that the CPU can form (CPUID 0x80000008, EAX 7:0). */
 static int check_address_width(const struct vm *vm, struct err *err)
 {
-	struct kvm_cpuid2 *cpuid = kvm_supported_cpuid(&vm->kvm, err);
-	const struct kvm_cpuid_entry2 *sizes;
+	const struct kvm_cpuid_entry2 *sizes =
+		cpuid_find(vm->machine->cpu_model.cpuid, 0x80000008, 0);
 	unsigned bits = 36; /* what a CPU without the leaf has */
 
-	if (!cpuid)
-		return -1;
-	sizes = cpuid_find(cpuid, 0x80000008, 0);
 	if (sizes && (sizes->eax & 0xff) >= 32 && (sizes->eax & 0xff) < 64)
 		bits = sizes->eax & 0xff;
-	free(cpuid);
 	if (vm->config->memory > (1ull << bits) - (LAYOUT_HOLE_END - LAYOUT_HOLE))
 		return err_set(
 			err,
@@ -443,7 +440,7 @@ int machine_build(struct vm *vm, struct err *err)
 	pthread_mutex_init(&machine->pm_lock, NULL);
 	debug_console_init(&machine->debug_console, on_output, vm);
 	init_pins(vm);
-	if (add_ram(vm, err))
+	if (cpu_model_init(&machine->cpu_model, &vm->kvm, err) || add_ram(vm, err))
 		return -1;
 	return vm->config->rom ? build_rom(vm, err) : build_pc(vm, err);
 }
@@ -465,8 +462,14 @@ void machine_destroy(struct vm *vm)
 	pthread_mutex_destroy(&machine->pm_lock);
 	pthread_mutex_destroy(&machine->rtc_lock);
 	pthread_mutex_destroy(&machine->lock);
+	cpu_model_destroy(&machine->cpu_model);
 	free(machine);
 	vm->machine = NULL;
+}
+
+const struct cpu_model *machine_cpu_model(const struct vm *vm)
+{
+	return &vm->machine->cpu_model;
 }
 
 int machine_load(struct vm *vm, struct err *err)
