@@ -324,6 +324,19 @@ static int console_port(const struct vm_config *config)
 	return -1;
 }
 
+/* Has the user chosen a console? Linux takes the first one of a kind only. */
+static bool names_console(const char *params)
+{
+	const char *at = params;
+
+	while (at && (at = strstr(at, "console="))) {
+		if (at == params || at[-1] == ' ')
+			return true;
+		at++;
+	}
+	return false;
+}
+
 /*
  * The default command line is as small as can be: where to print, and under
  * --no-reboot that a panic ends the VM instead of waiting for nobody. Other
@@ -337,7 +350,7 @@ static int build_cmdline(struct boot *boot, struct err *err)
 	char console[32] = "";
 	int n;
 
-	if (is_linux && port >= 0)
+	if (is_linux && port >= 0 && !names_console(config->params))
 		snprintf(console, sizeof(console), "console=ttyS%d ", port);
 	n = snprintf(boot->cmdline, sizeof(boot->cmdline), "%s%s%s", console,
 		     is_linux && config->no_reboot ? "panic=-1 " : "",
