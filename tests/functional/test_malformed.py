@@ -96,7 +96,7 @@ BZIMAGES = {
     "payload too long": (lambda: patched("vmlinuz", (PAYLOAD_LENGTH, b"\xff" * 4)),
                          "bzImage: its payload (4294967295 bytes at"),
     "payload damaged": (lambda: patched("vmlinuz", (payload_at() + 100000, bytes(5000))),
-                        "bzImage: the lz4 payload is damaged"),
+                        "bzImage: damaged: its payload unpacks to "),
     "payload cut": (lambda: patched("vmlinuz", (PAYLOAD_LENGTH, struct.pack("<I", 4000000))),
                     "bzImage: the lz4 payload is truncated"),
     "payload is gzip of nothing": (
@@ -211,7 +211,7 @@ ELFS = {
                 "ELF program header 1: segments overlap: 0x1000000 to 0x"),
     "in the firmware tables": (
         lambda: patched("vmlinux", (first_load() + P_PADDR, quad(0xe0000))),
-        "a segment at 0xe0000 to 0x", "lies where the firmware tables are (0xe0000 to 0x100000)"),
+        "a segment at 0xe0000 to 0x", "or link the kernel at 1 MiB or above"),
     "in the boot data": (
         lambda: patched("vmlinux", (first_load() + P_PADDR, quad(0x1000)),
                         (first_load() + P_FILESZ, quad(4096)),
