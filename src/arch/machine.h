@@ -8,6 +8,7 @@
 
 #include <stdbool.h>
 
+#include "core/console.h"
 #include "core/vm.h"
 
 /* Before the vCPUs: RAM, interrupt controllers and chips, all on the bus. */
@@ -24,6 +25,7 @@ int machine_reset(struct vm *vm, struct err *err);
 bool machine_power_button(struct vm *vm);
 
 /* Write out what the guest has printed; see console_drain(). */
-void machine_drain_consoles(struct vm *vm, int signal_fd, int timeout_ms);
+void machine_drain_consoles(struct vm *vm, const struct console_interrupt *interrupt,
+			    int timeout_ms);
 
 #endif

@@ -59,13 +59,15 @@ static void receive(void *opaque, const uint8_t *data, size_t n)
 	pthread_mutex_unlock(&serial->lock);
 }
 
-static void send_break(void *opaque)
+static bool send_break(void *opaque)
 {
 	struct serial *serial = opaque;
+	bool sent;
 
 	pthread_mutex_lock(&serial->lock);
-	(void)uart16550_break(&serial->uart);
+	sent = uart16550_break(&serial->uart);
 	pthread_mutex_unlock(&serial->lock);
+	return sent;
 }
 
 static void writable(void *opaque)
@@ -131,6 +133,7 @@ static int open_pty(struct serial *serial, unsigned number, struct err *err)
 {
 	struct termios raw;
 	char name[64];
+	int slave;
 	int master = posix_openpt(O_RDWR | O_NOCTTY | O_NONBLOCK | O_CLOEXEC);
 
 	if (master < 0 || grantpt(master) || unlockpt(master) ||
@@ -140,14 +143,23 @@ static int open_pty(struct serial *serial, unsigned number, struct err *err)
 			close(master);
 		return -1;
 	}
-	serial->in_fd = master;
-	/* While nobody else has it open, reading our end would fail. */
-	serial->pty_fd = open(name, O_RDWR | O_NOCTTY | O_CLOEXEC);
-	/* A line that echoed would send the guest its own output. */
-	if (serial->pty_fd >= 0 && tcgetattr(serial->pty_fd, &raw) == 0) {
+	/*
+	 * A line that echoed would send the guest its own output. Set from our side
+	 * it holds for all who open the other side.
+	 */
+	if (tcgetattr(master, &raw) == 0) {
 		cfmakeraw(&raw);
-		(void)tcsetattr(serial->pty_fd, TCSANOW, &raw);
+		(void)tcsetattr(master, TCSANOW, &raw);
 	}
+	/* From the first close on, our side can tell whether anybody has it open. */
+	slave = open(name, O_RDWR | O_NOCTTY | O_CLOEXEC);
+	if (slave < 0) {
+		err_errno(err, "%s", name);
+		close(master);
+		return -1;
+	}
+	close(slave);
+	serial->in_fd = master;
 	fprintf(stderr, "tane: serial port %u is %s\n", number + 1, name);
 	return 0;
 }
@@ -178,9 +190,16 @@ static int open_ends(struct serial *serial, unsigned number, int *in, int *out,
 		*in = *out = serial->in_fd;
 		return 0;
 	case SERIAL_FILE:
-		serial->out_fd =
-			open(config->serials[number].path,
-			     O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOCTTY, 0666);
+		/* O_NONBLOCK: a FIFO that nobody reads must not hang us. */
+		serial->out_fd = open(config->serials[number].path,
+				      O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC |
+					      O_NOCTTY | O_NONBLOCK,
+				      0666);
+		if (serial->out_fd < 0 && errno == ENXIO)
+			return err_set(err,
+				       "\"%s\": nobody reads this FIFO: "
+				       "start its reader first",
+				       config->serials[number].path);
 		if (serial->out_fd < 0)
 			return err_errno(err, "\"%s\"", config->serials[number].path);
 		*out = serial->out_fd;
@@ -204,18 +223,22 @@ int serial_init(struct serial *serial, struct vm *vm, unsigned number,
 		.ops = &port_io,
 		.dev = serial,
 	};
+	unsigned flags = 0;
 	int in, out;
 
 	serial->vm = vm;
-	serial->in_fd = serial->out_fd = serial->pty_fd = -1;
+	serial->in_fd = serial->out_fd = -1;
 	pthread_mutex_init(&serial->lock, NULL);
 	uart16550_init(&serial->uart, &uart_ops, irq, serial);
 	if (open_ends(serial, number, &in, &out, err))
 		return err_prefix(err, "serial port %u: ", number + 1);
 	serial->open = true;
-	if (console_init(&serial->console, vm->loop, in, out,
-			 in >= 0 && isatty(in) && in == STDIN_FILENO, &console_ops,
-			 serial, err))
+	if (vm->config->serials[number].kind == SERIAL_PTY)
+		flags = CONSOLE_PTY;
+	else if (in == STDIN_FILENO && isatty(in))
+		flags = CONSOLE_ESCAPES;
+	if (console_init(&serial->console, vm->loop, in, out, flags, &console_ops, serial,
+			 err))
 		return -1;
 	return bus_add(&vm->bus, space, &range, err);
 }
@@ -240,6 +263,5 @@ void serial_destroy(struct serial *serial)
 	console_destroy(&serial->console);
 	close_if_open(serial->in_fd);
 	close_if_open(serial->out_fd);
-	close_if_open(serial->pty_fd);
 	pthread_mutex_destroy(&serial->lock);
 }

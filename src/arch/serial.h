@@ -19,7 +19,6 @@ struct serial {
 	pthread_mutex_t lock; /* guards the UART */
 	struct console console;
 	int in_fd, out_fd; /* opened by us, -1: none */
-	int pty_fd;        /* our end's other end, kept open; -1: none */
 	bool open;
 };
 

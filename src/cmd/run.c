@@ -6,9 +6,14 @@
  * terminal, the exit status. Signals are blocked in all threads and read from a
  * signalfd by the main loop:
  *
- *	SIGINT, SIGTERM, SIGHUP  power button, then a deadline; the second means now
- *	SIGCONT                  we were stopped: make the terminal raw again
- *	SIGPIPE                  ignored: the console sees EPIPE itself
+ *	SIGINT, SIGTERM,   power button, then a deadline; the second means now
+ *	SIGHUP, SIGQUIT
+ *	SIGTSTP            give the terminal back, and stop
+ *	SIGCONT            we were stopped: make the terminal raw again
+ *	SIGPIPE, SIGXFSZ   ignored: the console sees EPIPE and EFBIG itself
+ *
+ * The terminal is raw only while the guest runs and if it reads from it: else
+ * Ctrl-C would reach nobody.
  */
 #include <errno.h>
 #include <signal.h>
@@ -49,18 +54,64 @@ static int64_t process_start(void)
 	return loop_now() - ((int64_t)cpu.tv_sec * 1000000000 + cpu.tv_nsec);
 }
 
+/* Does a console of this VM read our stdin? */
+static bool reads_stdin(const struct vm_config *config)
+{
+	for (unsigned i = 0; i < CONFIG_MAX_UARTS && !config->rom; i++) {
+		if (config->serials[i].kind == SERIAL_CONSOLE)
+			return true;
+	}
+	return false;
+}
+
+static void take_terminal(const struct run *run)
+{
+	if (reads_stdin(&run->config))
+		terminal_make_raw();
+}
+
+/* As the default action of SIGTSTP, which an orphaned process group is spared. */
+static void stop(void)
+{
+	sigset_t set;
+
+	terminal_restore();
+	sigemptyset(&set);
+	sigaddset(&set, SIGTSTP);
+	raise(SIGTSTP);
+	pthread_sigmask(SIG_UNBLOCK, &set, NULL);
+	pthread_sigmask(SIG_BLOCK, &set, NULL);
+}
+
+/* The next signal that means us to end; 0: there was none. */
+static int next_signal(struct run *run)
+{
+	struct signalfd_siginfo info;
+
+	if (read(run->signals.fd, &info, sizeof(info)) != sizeof(info) ||
+	    info.ssi_signo == SIGCONT)
+		return 0;
+	if (info.ssi_signo != SIGTSTP)
+		return (int)info.ssi_signo;
+	stop();
+	return 0;
+}
+
 static void on_signal(void *opaque, uint32_t epoll_events)
 {
 	struct run *run = opaque;
-	struct signalfd_siginfo info;
+	int number = next_signal(run);
 
 	(void)epoll_events;
-	if (read(run->signals.fd, &info, sizeof(info)) != sizeof(info))
-		return;
-	if (info.ssi_signo == SIGCONT)
-		terminal_make_raw();
+	if (number)
+		vm_shut_down(run->vm, number);
 	else
-		vm_shut_down(run->vm, (int)info.ssi_signo);
+		take_terminal(run); /* after a stop; else it is raw already */
+}
+
+static bool is_told_to_end(void *opaque)
+{
+	return next_signal(opaque) != 0;
 }
 
 static int watch_signals(struct run *run, struct err *err)
@@ -71,8 +122,11 @@ static int watch_signals(struct run *run, struct err *err)
 	sigaddset(&set, SIGINT);
 	sigaddset(&set, SIGTERM);
 	sigaddset(&set, SIGHUP);
+	sigaddset(&set, SIGQUIT);
+	sigaddset(&set, SIGTSTP);
 	sigaddset(&set, SIGCONT);
-	if (pthread_sigmask(SIG_BLOCK, &set, NULL) || signal(SIGPIPE, SIG_IGN) == SIG_ERR)
+	if (pthread_sigmask(SIG_BLOCK, &set, NULL) ||
+	    signal(SIGPIPE, SIG_IGN) == SIG_ERR || signal(SIGXFSZ, SIG_IGN) == SIG_ERR)
 		return err_errno(err, "signals");
 	run->signals = (struct loop_source){
 		.fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK),
@@ -121,21 +175,28 @@ static int exit_status(const struct vm_outcome *outcome)
 static void drain(struct run *run, const struct vm_outcome *outcome)
 {
 	const bool forced = outcome->end == VM_KILLED;
+	const struct console_interrupt interrupt = {
+		.fd = run->signals.fd,
+		.interrupted = is_told_to_end,
+		.opaque = run,
+	};
 
-	machine_drain_consoles(run->vm, run->signals.fd, forced ? DRAIN_TIMEOUT_MS : -1);
+	machine_drain_consoles(run->vm, &interrupt, forced ? DRAIN_TIMEOUT_MS : -1);
 }
 
 static int serve(struct run *run, struct err *err)
 {
 	struct vm_outcome outcome;
 
-	terminal_make_raw();
-	if (vm_run(run->vm, &outcome, err)) {
-		terminal_restore();
-		return EXIT_OURS;
-	}
-	drain(run, &outcome);
+	int failed;
+
+	take_terminal(run);
+	failed = vm_run(run->vm, &outcome, err);
+	/* Before the drain: nobody reads keys any more, so Ctrl-C must be a signal. */
 	terminal_restore();
+	if (failed)
+		return EXIT_OURS;
+	drain(run, &outcome);
 	if (run->vm->dump)
 		fputs(run->vm->dump, stderr);
 	if (outcome.end == VM_DIED)

@@ -8,7 +8,8 @@
  *
  * The terminal belongs to the process, not to a VM, and a signal handler must
  * be able to restore it: so its state is static, and nowhere else is any. A
- * crash of ours restores the terminal and then goes on to crash.
+ * crash of ours, or any signal that ends us and that nobody handles, restores the
+ * terminal and then goes on to end us.
  */
 #include <signal.h>
 #include <stdbool.h>
@@ -27,20 +28,36 @@ static void on_crash(int signal)
 	raise(signal);
 }
 
-static void catch_crashes(void)
+/* Is its default action something else than to end us? */
+static bool is_harmless(int signal)
 {
-	static const int signals[] = { SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGABRT };
-	struct sigaction action = { .sa_handler = on_crash,
-				    .sa_flags = (int)SA_RESETHAND };
+	static const int signals[] = { SIGCHLD, SIGCONT, SIGSTOP, SIGTSTP,
+				       SIGTTIN, SIGTTOU, SIGURG,  SIGWINCH };
 
-	for (unsigned i = 0; i < sizeof(signals) / sizeof(signals[0]); i++)
-		sigaction(signals[i], &action, NULL);
+	for (unsigned i = 0; i < sizeof(signals) / sizeof(signals[0]); i++) {
+		if (signal == signals[i])
+			return true;
+	}
+	return false;
 }
 
-/* Changing the terminal of another job would stop us. */
+static void catch_crashes(void)
+{
+	struct sigaction action = { .sa_handler = on_crash,
+				    .sa_flags = (int)SA_RESETHAND };
+	struct sigaction old;
+
+	for (int i = 1; i <= SIGRTMAX; i++) {
+		if (!is_harmless(i) && sigaction(i, NULL, &old) == 0 &&
+		    old.sa_handler == SIG_DFL)
+			sigaction(i, &action, NULL);
+	}
+}
+
+/* Changing the terminal of another job would stop us. Async-signal-safe. */
 static bool is_ours(void)
 {
-	return isatty(STDIN_FILENO) && tcgetpgrp(STDIN_FILENO) == getpgrp();
+	return tcgetpgrp(STDIN_FILENO) == getpgrp();
 }
 
 void terminal_make_raw(void)
@@ -66,5 +83,6 @@ void terminal_restore(void)
 	if (!is_raw)
 		return;
 	is_raw = 0;
-	tcsetattr(STDIN_FILENO, TCSANOW, &saved);
+	if (is_ours())
+		tcsetattr(STDIN_FILENO, TCSANOW, &saved);
 }

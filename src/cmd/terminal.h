@@ -9,7 +9,10 @@
 /* If stdin is our terminal, make it raw. Harmless otherwise, and when repeated. */
 void terminal_make_raw(void);
 
-/* Give it back as it was. Harmless if it was never raw. Async-signal-safe. */
+/*
+ * Give it back as it was, if it is still ours. Harmless if it was never raw.
+ * Async-signal-safe.
+ */
 void terminal_restore(void);
 
 #endif

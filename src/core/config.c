@@ -33,13 +33,31 @@ static int validate_rom(const struct vm_config *config, struct err *err)
 	return 0;
 }
 
+/* One terminal serves one port. */
+static int validate_serials(const struct vm_config *config, struct err *err)
+{
+	unsigned first = 0; /* COM1 is number 1 */
+
+	for (unsigned i = 0; i < CONFIG_MAX_UARTS; i++) {
+		if (config->serials[i].kind != SERIAL_CONSOLE)
+			continue;
+		if (first)
+			return err_set(err,
+				       "--serial: COM%u is the console already, so COM%u "
+				       "cannot be (--console none frees COM1)",
+				       first, i + 1);
+		first = i + 1;
+	}
+	return 0;
+}
+
 int config_validate(const struct vm_config *config, struct err *err)
 {
 	if (!config->kernel && !config->rom)
 		return err_set(
 			err,
 			"nothing to boot: name a kernel (-k FILE) or a ROM (--rom FILE)");
-	if (config->rom && validate_rom(config, err))
+	if (validate_serials(config, err) || (config->rom && validate_rom(config, err)))
 		return -1;
 	if (!config->cpus || config->cpus > CONFIG_MAX_CPUS)
 		return err_set(err, "--cpus %u: 1 to %d are possible", config->cpus,

@@ -8,18 +8,31 @@
  * ring is nearly full, console_put() says so: the device tells its guest that
  * the transmitter is busy, and a vCPU that writes nevertheless waits. The rest
  * of the ring is headroom for those that were under way. A slow reader thus
- * slows the guest down, and no byte is lost. A reader that is gone (EPIPE) is
- * another matter: from then on output is dropped.
+ * slows the guest down, and no byte is lost. While the VM is being stopped,
+ * vCPUs no longer wait, and each may still complete a string instruction of 1024
+ * bytes: many of them can overrun the headroom. That is counted, and told at the
+ * end. A reader that is gone (EPIPE) is another matter: from then on output is
+ * dropped.
+ *
+ * A pseudo terminal need not have a user: poll() says so (POLLHUP), but nothing
+ * tells when one comes. We keep the newest output for him, drop what is
+ * older, and try again ten times a second, as long as there is something to say.
+ *
+ * Output and pseudo terminals are watched edge-triggered: EPOLLERR and EPOLLHUP
+ * come unasked and stay for as long as the reader is away, and would spin.
  *
  * Input: bytes are read only when the device has room and the last ones are
- * delivered, so whatever is pasted waits in the kernel's buffer. At the end of
- * input the descriptor is dropped, so that EOF does not spin.
+ * delivered, so whatever is pasted waits in the kernel's buffer. Only where
+ * Ctrl-a is ours they are read as long as our buffer has room, since a guest that
+ * takes no input must not keep us from seeing Ctrl-a x. At the end of input the
+ * descriptor is dropped, so that EOF does not spin.
  *
  * On a terminal Ctrl-a is the escape key: x ends the VM, h helps, b sends a
  * break, and Ctrl-a itself passes one Ctrl-a on.
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <poll.h>
 #include <stdio.h>
 #include <string.h>
@@ -28,9 +41,12 @@
 #include "core/console.h"
 #include "util/fd.h"
 
-#define HEADROOM       4096u /* more bytes than vCPUs can have under way */
+#define HEADROOM       4096u
 #define LOW_WATER      (CONSOLE_OUTPUT_SIZE / 2)
+#define KEPT_OUTPUT    (LOW_WATER / 2) /* for the next user of a pseudo terminal */
 #define FLUSH_DELAY_NS 1000000
+#define RETRY_DELAY_NS 100000000
+#define PTY_DRAIN_MS   1000
 #define ESCAPE_KEY     0x01 /* Ctrl-a */
 
 #define WRITE_CHUNK 4096u /* PIPE_BUF: see fd_try_write() */
@@ -49,6 +65,8 @@ bool console_put(struct console *console, uint8_t byte)
 		console->output[(console->head + console->used) % CONSOLE_OUTPUT_SIZE] =
 			byte;
 		console->used++;
+	} else {
+		console->lost++;
 	}
 	urgent = console->used == LOW_WATER;
 	room = console->used < CONSOLE_OUTPUT_SIZE - HEADROOM;
@@ -101,6 +119,28 @@ static void give_up_output(struct console *console)
 	consume(console, used);
 }
 
+/* A pseudo terminal that nobody has open. It would take output all the same. */
+static bool is_absent(const struct console *console)
+{
+	struct pollfd pollfd = { .fd = console->out.fd };
+
+	return console->is_pty && poll(&pollfd, 1, 0) > 0 && (pollfd.revents & POLLHUP);
+}
+
+/* Nobody has the pseudo terminal open. */
+static void wait_for_user(struct console *console)
+{
+	size_t used;
+
+	pthread_mutex_lock(&console->lock);
+	used = console->used;
+	pthread_mutex_unlock(&console->lock);
+	/* console_put() rings when LOW_WATER is reached, so it must become less. */
+	if (used >= LOW_WATER)
+		consume(console, used - KEPT_OUTPUT);
+	loop_timer_arm(&console->flush, loop_now() + RETRY_DELAY_NS);
+}
+
 /* Write one piece. false when nothing more can be written now. */
 static bool write_piece(struct console *console)
 {
@@ -117,10 +157,15 @@ static bool write_piece(struct console *console)
 		n = WRITE_CHUNK;
 	if (!n)
 		return false;
+	console->absent = is_absent(console);
+	if (console->absent) {
+		wait_for_user(console);
+		return false;
+	}
 	written = fd_try_write(console->out.fd, console->output + console->head, n);
 	if (written < 0 && errno == EINTR)
 		return true;
-	if (written < 0 && errno == EAGAIN)
+	if (written < 0 && (errno == EAGAIN || (errno == EIO && console->is_pty)))
 		return false;
 	if (written < 0) {
 		fprintf(stderr, "tane: console output is lost from here on: %s\n",
@@ -144,9 +189,10 @@ static bool output_is_empty(struct console *console)
 
 static void watch_output(struct console *console, bool watch)
 {
-	if (watch == console->out_watched || !console->out_pollable)
+	if (!console->out_pollable || (!watch && !console->out_watched))
 		return;
-	loop_modify(console->loop, &console->out, watch ? EPOLLOUT : 0);
+	/* Said again, so that it is reported again if it is so already. */
+	loop_modify(console->loop, &console->out, EPOLLET | (watch ? EPOLLOUT : 0));
 	console->out_watched = watch;
 }
 
@@ -156,20 +202,14 @@ static void flush(void *opaque)
 
 	while (write_piece(console))
 		;
-	watch_output(console, !output_is_empty(console));
+	watch_output(console, !output_is_empty(console) && !console->absent);
 }
 
 static void output_ready(void *opaque, uint32_t epoll_events)
 {
-	struct console *console = opaque;
-
-	/* With nothing to write, EPOLLERR says that the reader is gone. */
-	if ((epoll_events & (EPOLLERR | EPOLLHUP)) && output_is_empty(console)) {
-		loop_remove(console->loop, &console->out);
-		console->out_pollable = false;
-		return;
-	}
-	flush(console);
+	/* Should the reader be gone (EPOLLERR), then writing will tell. */
+	(void)epoll_events;
+	flush(opaque);
 }
 
 static void print_help(void)
@@ -191,7 +231,7 @@ static bool handle_escape(struct console *console, uint8_t key)
 		console->ops->quit(console->opaque);
 		return false;
 	case 'b':
-		console->ops->send_break(console->opaque);
+		console->break_pending = true;
 		return false;
 	case 'h':
 	case '?':
@@ -202,12 +242,12 @@ static bool handle_escape(struct console *console, uint8_t key)
 	}
 }
 
-/* Take the escape sequences out of console->input. */
-static void filter_escapes(struct console *console)
+/* Take the escape sequences out of console->input, from `from` on. */
+static void filter_escapes(struct console *console, size_t from)
 {
-	size_t kept = 0;
+	size_t kept = from;
 
-	for (size_t i = 0; i < console->input_used; i++) {
+	for (size_t i = from; i < console->input_used; i++) {
 		uint8_t byte = console->input[i];
 		bool pass = true;
 
@@ -231,25 +271,44 @@ static void close_input(struct console *console)
 	console->in_open = false;
 }
 
+/* May more be read, with what the buffer holds? */
+static bool wants_input(const struct console *console)
+{
+	const size_t left = console->input_used - console->input_at;
+
+	return console->escapes ? left < sizeof(console->input) : left == 0;
+}
+
 /* Fill the buffer. false if there is nothing (now, or ever again). */
 static bool read_input(struct console *console)
 {
+	const size_t left = console->input_used - console->input_at;
 	ssize_t n;
 
 	if (!console->in_open)
 		return false;
-	n = fd_try_read(console->in.fd, console->input, sizeof(console->input));
+	memmove(console->input, console->input + console->input_at, left);
+	console->input_at = 0;
+	console->input_used = left;
+	n = fd_try_read(console->in.fd, console->input + left,
+			sizeof(console->input) - left);
 	if (n < 0 && (errno == EAGAIN || errno == EINTR))
 		return false;
+	if (n < 0 && errno == EIO && console->is_pty)
+		return false; /* nobody has it open: a later write there wakes us */
 	if (n <= 0) {
 		close_input(console);
 		return false;
 	}
-	console->input_at = 0;
-	console->input_used = (size_t)n;
+	console->input_used = left + (size_t)n;
 	if (console->escapes)
-		filter_escapes(console);
+		filter_escapes(console, left);
 	return true;
+}
+
+static uint32_t input_events(const struct console *console)
+{
+	return console->is_pty ? EPOLLIN | EPOLLET : EPOLLIN;
 }
 
 static void watch_input(struct console *console, bool watch)
@@ -260,7 +319,8 @@ static void watch_input(struct console *console, bool watch)
 	if (watch) {
 		struct err ignored;
 
-		if (loop_add(console->loop, &console->in, EPOLLIN, &ignored))
+		if (loop_add(console->loop, &console->in, input_events(console),
+			     &ignored))
 			return;
 	} else {
 		loop_remove(console->loop, &console->in);
@@ -274,10 +334,13 @@ static bool deliver_input(struct console *console)
 	size_t left = console->input_used - console->input_at;
 	size_t room, n;
 
-	if (!left)
+	if (!left && !console->break_pending)
 		return true;
 	/* Before room() is asked: the device may make room right after it answered. */
 	__atomic_store_n(&console->starved, true, __ATOMIC_SEQ_CST);
+	if (console->break_pending && !console->ops->send_break(console->opaque))
+		return false;
+	console->break_pending = false;
 	room = console->ops->room(console->opaque);
 	n = left < room ? left : room;
 	if (n)
@@ -295,11 +358,11 @@ static void pump_input(void *opaque)
 {
 	struct console *console = opaque;
 
-	while (deliver_input(console)) {
+	while (deliver_input(console) || wants_input(console)) {
 		if (!read_input(console))
 			break;
 	}
-	watch_input(console, console->input_at == console->input_used);
+	watch_input(console, wants_input(console));
 }
 
 static void input_ready(void *opaque, uint32_t epoll_events)
@@ -338,7 +401,8 @@ static int open_output(struct console *console, int fd, struct err *err)
 	console->out.fd = fd_reopen_nonblocking(fd, O_WRONLY, err);
 	if (console->out.fd < 0)
 		return -1;
-	return watch_if_possible(console, &console->out, 0, &console->out_pollable, err);
+	return watch_if_possible(console, &console->out, EPOLLET, &console->out_pollable,
+				 err);
 }
 
 static int open_input(struct console *console, int fd, struct err *err)
@@ -351,7 +415,8 @@ static int open_input(struct console *console, int fd, struct err *err)
 	if (console->in.fd < 0)
 		return -1;
 	console->in_open = true;
-	if (watch_if_possible(console, &console->in, EPOLLIN, &console->in_pollable, err))
+	if (watch_if_possible(console, &console->in, input_events(console),
+			      &console->in_pollable, err))
 		return -1;
 	console->in_watched = console->in_pollable;
 	if (!console->in_pollable)
@@ -360,7 +425,7 @@ static int open_input(struct console *console, int fd, struct err *err)
 }
 
 int console_init(struct console *console, struct loop *loop, int in_fd, int out_fd,
-		 bool escapes, const struct console_ops *ops, void *opaque,
+		 unsigned flags, const struct console_ops *ops, void *opaque,
 		 struct err *err)
 {
 	memset(console, 0, sizeof(*console));
@@ -370,7 +435,8 @@ int console_init(struct console *console, struct loop *loop, int in_fd, int out_
 	console->loop = loop;
 	console->ops = ops;
 	console->opaque = opaque;
-	console->escapes = escapes;
+	console->escapes = flags & CONSOLE_ESCAPES;
+	console->is_pty = flags & CONSOLE_PTY;
 	pthread_mutex_init(&console->lock, NULL);
 	if (loop_timer_init(&console->flush, loop, flush, console, err) ||
 	    loop_event_init(&console->urgent, loop, flush, console, err) ||
@@ -395,17 +461,35 @@ void console_destroy(struct console *console)
 	pthread_mutex_destroy(&console->lock);
 }
 
-void console_drain(struct console *console, int signal_fd, int timeout_ms)
+/* Wait until more can be written. false: do not go on. */
+static bool wait_for_reader(struct console *console,
+			    const struct console_interrupt *interrupt, int timeout_ms)
 {
 	struct pollfd fds[2] = {
 		{ .fd = console->out.fd, .events = POLLOUT },
-		{ .fd = signal_fd, .events = POLLIN },
+		{ .fd = interrupt->fd, .events = POLLIN },
 	};
+	int n = poll(fds, 2, timeout_ms);
 
+	if (n < 0)
+		return errno == EINTR;
+	return n > 0 && !(fds[1].revents && interrupt->interrupted(interrupt->opaque));
+}
+
+void console_drain(struct console *console, const struct console_interrupt *interrupt,
+		   int timeout_ms)
+{
+	if (console->is_pty && (timeout_ms < 0 || timeout_ms > PTY_DRAIN_MS))
+		timeout_ms = PTY_DRAIN_MS;
 	while (!output_is_empty(console)) {
 		if (write_piece(console) || output_is_empty(console))
 			continue;
-		if (poll(fds, 2, timeout_ms) == 0 || (fds[1].revents & POLLIN))
-			return;
+		if (console->absent || !wait_for_reader(console, interrupt, timeout_ms))
+			break;
 	}
+	if (!console->absent)
+		console->lost += console->used;
+	if (console->lost)
+		fprintf(stderr, "tane: %" PRIu64 " bytes of console output were lost\n",
+			console->lost);
 }

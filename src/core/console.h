@@ -23,12 +23,21 @@ struct console_ops {
 	size_t (*room)(void *opaque);
 	/* Take `n` bytes of input, at most what room() gave. */
 	void (*receive)(void *opaque, const uint8_t *data, size_t n);
-	/* The user asked for a break condition (Ctrl-a b). */
-	void (*send_break)(void *opaque);
+	/*
+	 * The user asked for a break condition (Ctrl-a b). false: there is no room
+	 * for it now; it is asked again after console_want_input().
+	 */
+	bool (*send_break)(void *opaque);
 	/* There is room for output again, after console_put() said no. */
 	void (*writable)(void *opaque);
 	/* The user asked to end the VM (Ctrl-a x). */
 	void (*quit)(void *opaque);
+};
+
+/* What kind of descriptors a console has. */
+enum console_flags {
+	CONSOLE_ESCAPES = 1, /* input is a terminal, and Ctrl-a is ours */
+	CONSOLE_PTY = 2,     /* our side of a pseudo terminal: users come and go */
 };
 
 struct console {
@@ -36,15 +45,17 @@ struct console {
 	const struct console_ops *ops;
 	void *opaque;
 
-	pthread_mutex_t lock; /* guards the output ring and `full` */
+	pthread_mutex_t lock; /* guards the output ring, `full`, `broken` and `lost` */
 	uint8_t output[CONSOLE_OUTPUT_SIZE];
 	size_t head, used;
-	bool full;   /* the device was told so */
-	bool broken; /* nobody reads any more: output is dropped */
+	bool full;     /* the device was told so */
+	bool broken;   /* nobody reads any more: output is dropped */
+	uint64_t lost; /* bytes for which the ring had no room */
 
 	struct loop_source out;
 	bool out_watched;         /* waiting for EPOLLOUT */
 	bool out_pollable;        /* regular files are not */
+	bool is_pty, absent;      /* absent: nobody has the pseudo terminal open */
 	struct loop_timer flush;  /* gathers output for a moment */
 	struct loop_event urgent; /* output to write now */
 
@@ -53,18 +64,19 @@ struct console {
 	struct loop_event wanted; /* the device has room for input again */
 	uint8_t input[CONSOLE_INPUT_SIZE];
 	size_t input_at, input_used;
-	bool starved; /* input waits for room in the device; atomic */
-	bool escapes; /* Ctrl-a is ours: input is a terminal */
-	bool escaped; /* the last byte was Ctrl-a */
+	bool starved;       /* input waits for room in the device; atomic */
+	bool escapes;       /* Ctrl-a is ours: input is a terminal */
+	bool escaped;       /* the last byte was Ctrl-a */
+	bool break_pending; /* the device had no room for it */
 };
 
 /*
  * Connect. `in_fd` or `out_fd` may be -1. The descriptors stay the caller's: the
- * console works on copies that do not block. `escapes`: interpret Ctrl-a. After
- * an error too, console_destroy() cleans up.
+ * console works on copies that do not block. `flags` are console_flags. After an
+ * error too, console_destroy() cleans up.
  */
 int console_init(struct console *console, struct loop *loop, int in_fd, int out_fd,
-		 bool escapes, const struct console_ops *ops, void *opaque,
+		 unsigned flags, const struct console_ops *ops, void *opaque,
 		 struct err *err);
 void console_destroy(struct console *console);
 
@@ -80,11 +92,21 @@ bool console_is_writable(struct console *console);
 /* The device has room for input again. Any thread. */
 void console_want_input(struct console *console);
 
+/* What may end console_drain() before its time. */
+struct console_interrupt {
+	int fd; /* -1: nothing */
+	/* `fd` is readable: read from it, and say whether to end. */
+	bool (*interrupted)(void *opaque);
+	void *opaque;
+};
+
 /*
- * Write what is left, without the loop, until all is out, nobody reads any
- * more, `signal_fd` (a signalfd, or -1) becomes readable, or nothing could be
- * written for `timeout_ms` (-1: wait as long as it takes).
+ * Write what is left, without the loop and with no vCPU running, until all is
+ * out, nobody reads any more, `interrupt` says so, or nothing could be written
+ * for `timeout_ms` (-1: wait as long as it takes; but a second at most for a
+ * pseudo terminal, whose user may have forgotten it). What is lost is reported.
  */
-void console_drain(struct console *console, int signal_fd, int timeout_ms);
+void console_drain(struct console *console, const struct console_interrupt *interrupt,
+		   int timeout_ms);
 
 #endif

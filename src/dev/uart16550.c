@@ -12,11 +12,16 @@
  *
  * A driver that starts empties the FIFO several times, and what was in it is
  * gone. So input is let in only while the guest listens, and waits outside
- * before: ERBFI is set, or the guest polls. That it polls is seen from LSR being
- * read again when it has shown THRE: nothing is left to wait for but input. A
- * few such reads must come, for drivers look at LSR for other reasons too. A
- * write to IER or FCR is a driver at work, and the reads are counted anew. (RTS
- * tells nothing: early consoles set it, and the drivers after them empty the FIFO.)
+ * before: it has set ERBFI, or it polls.
+ *  - ERBFI counts with RTS and OUT2 (the gate of a PC's interrupt), or from the
+ *    next use of the line on, that is of THR, RBR, IIR, LSR or MSR. For drivers
+ *    set all of IER for a moment, only to see which bits it has, and Linux
+ *    switches the FIFO on after ERBFI, which empties it, and then sets RTS.
+ *  - Polling is seen from LSR being read again when it has shown THRE: nothing is
+ *    left to wait for but input. A few such reads must come, since drivers look
+ *    at LSR for other reasons too. A write to IER or FCR is a driver at work, and
+ *    they are counted anew.
+ * (RTS alone tells nothing: early consoles set it too.)
  *
  * Every register function changes `regs` and ends in update_irq(), which works
  * out the level of the line from `regs` alone.
@@ -35,6 +40,8 @@
 
 /* The modem lines of a terminal that is always there. */
 #define MSR_CONNECTED (UART_MSR_CTS | UART_MSR_DSR | UART_MSR_DCD)
+
+#define MCR_OPEN (UART_MCR_RTS | UART_MCR_OUT2)
 
 #define DLL_9600 12 /* 115200 / 12 */
 
@@ -55,10 +62,18 @@ static unsigned rx_trigger(const struct uart16550_regs *regs)
 	return fifo_enabled(regs) ? levels[regs->fcr >> 6] : 1;
 }
 
+/* The line is in use: ERBFI was no mere trial of IER. */
+static void note_use(struct uart16550_regs *regs)
+{
+	if (regs->ier & UART_IER_ERBFI)
+		regs->lsr_polls = UART16550_POLLS;
+}
+
 /* Would the guest notice a byte that comes now? */
 static bool is_listening(const struct uart16550_regs *regs)
 {
-	return (regs->ier & UART_IER_ERBFI) || regs->lsr_polls == UART16550_POLLS;
+	return regs->lsr_polls == UART16550_POLLS ||
+	       ((regs->ier & UART_IER_ERBFI) && (regs->mcr & MCR_OPEN) == MCR_OPEN);
 }
 
 static uint8_t line_status(const struct uart16550_regs *regs)
@@ -226,6 +241,9 @@ static uint64_t uart16550_read(void *dev, uint64_t offset, unsigned size)
 	/* BIOS calls give LSR and MSR together: that is polling as well. */
 	if (offset != UART_LSR && offset != UART_MSR)
 		regs->lsr_polled = 0;
+	if ((offset == UART_RBR && !dlab) || offset == UART_IIR || offset == UART_LSR ||
+	    offset == UART_MSR)
+		note_use(regs);
 	switch (offset) {
 	case UART_RBR:
 		value = dlab ? regs->dll : rx_pop(regs);
@@ -263,6 +281,7 @@ static void write_thr(struct uart16550 *uart, uint8_t byte)
 {
 	struct uart16550_regs *regs = &uart->regs;
 
+	note_use(regs);
 	/*
 	 * On the chip the THR-empty interrupt goes away now and comes back when
 	 * the byte has left: an edge, which a handler that never reads IIR needs

@@ -10,6 +10,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <termios.h>
+#include <time.h>
 #include <unistd.h>
 #include <cmocka.h>
 
@@ -23,7 +26,7 @@ static int in[2], out[2];
 /* The device: takes what it has room for. */
 static uint8_t received[65536];
 static size_t nr_received, room_left, want;
-static unsigned breaks, quits, writables;
+static unsigned breaks, quits, writables, signals;
 
 static size_t room(void *opaque)
 {
@@ -47,10 +50,13 @@ static void receive(void *opaque, const uint8_t *data, size_t n)
 	}
 }
 
-static void send_break(void *opaque)
+static bool send_break(void *opaque)
 {
 	(void)opaque;
+	if (!room_left)
+		return false;
 	breaks++;
+	return true;
 }
 
 static void writable(void *opaque)
@@ -83,28 +89,28 @@ static void run(int ms)
 	assert_int_equal(loop_run(&loop, &err), 0);
 }
 
-static int open_console(bool escapes)
+static int open_console(unsigned flags)
 {
 	struct err err;
 
-	nr_received = breaks = quits = writables = 0;
+	nr_received = breaks = quits = writables = signals = 0;
 	room_left = 16;
 	want = SIZE_MAX;
 	return pipe(in) || pipe(out) || loop_init(&loop, &err) ||
 	       loop_timer_init(&limit, &loop, on_limit, NULL, &err) ||
-	       console_init(&console, &loop, in[0], out[1], escapes, &ops, NULL, &err);
+	       console_init(&console, &loop, in[0], out[1], flags, &ops, NULL, &err);
 }
 
 static int setup(void **state)
 {
 	(void)state;
-	return open_console(false);
+	return open_console(0);
 }
 
 static int setup_terminal(void **state)
 {
 	(void)state;
-	return open_console(true);
+	return open_console(CONSOLE_ESCAPES);
 }
 
 static int teardown(void **state)
@@ -262,21 +268,168 @@ static void test_escapes(void **state)
 	assert_int_equal(quits, 1);
 }
 
+/* The second one means us. */
+static bool interrupted(void *opaque)
+{
+	char byte;
+
+	(void)opaque;
+	assert_int_equal(read(in[0], &byte, 1), 1);
+	return ++signals == 2;
+}
+
 static void test_drain(void **state)
 {
+	const struct console_interrupt nothing = { .fd = -1 };
+	const struct console_interrupt interrupt = { .fd = in[0],
+						     .interrupted = interrupted };
 	char text[8192];
 
 	(void)state;
 	for (int i = 0; i < 5000; i++)
 		console_put(&console, (uint8_t)('a' + i % 26));
-	console_drain(&console, -1, -1);
+	console_drain(&console, &nothing, -1);
 	assert_int_equal(read(out[0], text, sizeof(text)), 5000);
 	/* A reader that takes nothing: the time-out ends it. */
 	while (console_put(&console, 'x'))
 		;
-	console_drain(&console, -1, 20);
-	/* A signal ends it too. */
-	console_drain(&console, in[0], 0);
+	console_drain(&console, &nothing, 20);
+	/* A signal ends it too, if it is for us. The pipe is full by now. */
+	while (console_put(&console, 'x'))
+		;
+	send("...");
+	console_drain(&console, &interrupt, -1);
+	assert_int_equal(signals, 2);
+}
+
+/* More than the ring can hold is counted. */
+static void test_overrun_is_counted(void **state)
+{
+	(void)state;
+	for (unsigned i = 0; i < CONSOLE_OUTPUT_SIZE + 10; i++)
+		console_put(&console, 'x');
+	assert_int_equal(console.lost, 10);
+}
+
+/* A named FIFO whose reader leaves while there is nothing to say, and another comes. */
+static void test_fifo_gets_a_new_reader(void **state)
+{
+	char name[] = "/tmp/test_console.XXXXXX", text[4096];
+	struct console other;
+	struct err err;
+	size_t put = 0, got = 0;
+	int reader, writer;
+
+	(void)state;
+	close(mkstemp(name));
+	assert_int_equal(unlink(name) || mkfifo(name, 0600), 0);
+	reader = open(name, O_RDONLY | O_NONBLOCK);
+	writer = open(name, O_WRONLY | O_NONBLOCK);
+	assert_int_equal(console_init(&other, &loop, -1, writer, 0, &ops, NULL, &err), 0);
+	close(reader);
+	run(20);
+	reader = open(name, O_RDONLY | O_NONBLOCK);
+	for (; console_put(&other, 'x'); put++) {
+		if (put % 4096 == 0)
+			run(2);
+	}
+	put++;
+	while (got < put) {
+		ssize_t n = read(reader, text, sizeof(text));
+
+		if (n > 0)
+			got += (size_t)n;
+		else
+			run(5);
+	}
+	assert_true(console_is_writable(&other));
+	console_destroy(&other);
+	close(reader);
+	close(writer);
+	unlink(name);
+}
+
+/* Nobody has it open: the guest goes on, and who comes late gets the newest output. */
+static void test_pseudo_terminal_without_a_user(void **state)
+{
+	const struct console_interrupt nothing = { .fd = -1 };
+	int master = posix_openpt(O_RDWR | O_NOCTTY | O_NONBLOCK);
+	struct timespec before, after;
+	struct termios raw;
+	struct console other;
+	struct err err;
+	char text[8192], last = 0;
+	int slave;
+
+	(void)state;
+	assert_int_equal(grantpt(master) || unlockpt(master) || tcgetattr(master, &raw),
+			 0);
+	cfmakeraw(&raw);
+	assert_int_equal(tcsetattr(master, TCSANOW, &raw), 0);
+	close(open(ptsname(master), O_RDWR | O_NOCTTY));
+	assert_int_equal(console_init(&other, &loop, master, master, CONSOLE_PTY, &ops,
+				      NULL, &err),
+			 0);
+	for (int round = 0; round < 2; round++) {
+		for (int i = 0; i < 300000; i++) {
+			if (!console_put(&other, 'x'))
+				run(5);
+		}
+		console_put(&other, 'y');
+		run(20);
+		assert_true(console_is_writable(&other));
+		clock_gettime(CLOCK_THREAD_CPUTIME_ID, &before);
+		run(300);
+		clock_gettime(CLOCK_THREAD_CPUTIME_ID, &after);
+		assert_true((after.tv_sec - before.tv_sec) * 1000 +
+				    (after.tv_nsec - before.tv_nsec) / 1000000 <
+			    50);
+		slave = open(ptsname(master), O_RDWR | O_NOCTTY | O_NONBLOCK);
+		assert_int_equal(tcgetattr(slave, &raw), 0);
+		assert_int_equal(raw.c_lflag & (ECHO | ICANON), 0);
+		for (int i = 0; i < 100 && last != 'y'; i++) {
+			ssize_t n;
+
+			run(20);
+			while ((n = read(slave, text, sizeof(text))) > 0)
+				last = text[n - 1];
+		}
+		assert_int_equal(last, 'y');
+		assert_int_equal(write(slave, "hi", 2), 2);
+		want = nr_received + 2;
+		run(1000);
+		assert_memory_equal(received + nr_received - 2, "hi", 2);
+		close(slave);
+		last = 0;
+	}
+	/* Open, and never read: that does not hold up our end. */
+	slave = open(ptsname(master), O_RDWR | O_NOCTTY);
+	while (console_put(&other, 'z'))
+		;
+	console_drain(&other, &nothing, -1);
+	close(slave);
+	console_destroy(&other);
+	close(master);
+}
+
+/* The device takes nothing, and yet Ctrl-a works. */
+static void test_escapes_work_while_input_waits(void **state)
+{
+	(void)state;
+	room_left = 0;
+	send("ab\001bc");
+	run(20);
+	assert_int_equal(breaks, 0);
+	send("d\001x");
+	run(1000);
+	assert_int_equal(quits, 1);
+	assert_int_equal(nr_received, 0);
+	room_left = 16;
+	console_want_input(&console);
+	want = 4;
+	run(1000);
+	assert_int_equal(breaks, 1);
+	assert_memory_equal(received, "abcd", 4);
 }
 
 static void test_file_as_input(void **state)
@@ -291,8 +444,7 @@ static void test_file_as_input(void **state)
 	fflush(file);
 	rewind(file);
 	assert_int_equal(
-		console_init(&other, &loop, fileno(file), -1, false, &ops, NULL, &err),
-		0);
+		console_init(&other, &loop, fileno(file), -1, 0, &ops, NULL, &err), 0);
 	/* receive() asks `console`; let the file's console hear it too. */
 	want = 16;
 	run(1000);
@@ -317,6 +469,13 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_escapes, setup_terminal, teardown),
 		cmocka_unit_test_setup_teardown(test_drain, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_file_as_input, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_overrun_is_counted, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_fifo_gets_a_new_reader, setup,
+						teardown),
+		cmocka_unit_test_setup_teardown(test_pseudo_terminal_without_a_user,
+						setup, teardown),
+		cmocka_unit_test_setup_teardown(test_escapes_work_while_input_waits,
+						setup_terminal, teardown),
 	};
 
 	signal(SIGPIPE, SIG_IGN);

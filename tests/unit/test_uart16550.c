@@ -60,6 +60,14 @@ static void receive(struct bench *bench, const char *text)
 			 size);
 }
 
+/* A guest that polls for input; the last read that it takes opens the line. */
+static void listen(struct bench *bench)
+{
+	for (unsigned i = 0; i <= UART16550_POLLS; i++)
+		in(bench, UART_LSR);
+	bench->drained = 0;
+}
+
 #define LSR_IDLE (UART_LSR_THRE | UART_LSR_TEMT)
 
 static void test_power_on(void **state)
@@ -327,6 +335,7 @@ static void test_receive_without_fifo(void **state)
 
 	(void)state;
 	bench_init(&b);
+	listen(&b);
 	assert_int_equal(uart16550_rx_room(&b.uart), 1);
 	assert_int_equal(uart16550_receive(&b.uart, (const uint8_t *)"xyz", 3), 1);
 	assert_int_equal(uart16550_rx_room(&b.uart), 0);
@@ -340,6 +349,95 @@ static void test_receive_without_fifo(void **state)
 	assert_int_equal(b.drained, 1);
 }
 
+/* Linux empties the FIFO while it looks for the chip and again when a tty is opened. */
+static void test_input_waits_for_a_driver(void **state)
+{
+	struct bench b;
+
+	(void)state;
+	bench_init(&b);
+	out(&b, UART_MCR, UART_MCR_DTR | UART_MCR_RTS); /* an early console */
+	for (unsigned i = 0; i < 100; i++) {
+		in(&b, UART_LSR);
+		out(&b, UART_THR, 'x');
+	}
+	for (unsigned i = 0; i < 20; i++) {
+		out(&b, UART_FCR, UART_FCR_ENABLE);
+		out(&b, UART_FCR, UART_FCR_ENABLE | UART_FCR_RX_RESET);
+		in(&b, UART_LSR);
+		in(&b, UART_RBR);
+		in(&b, UART_IIR);
+		in(&b, UART_MSR);
+		in(&b, UART_LSR);
+		in(&b, UART_MSR);
+		in(&b, UART_LSR);
+		out(&b, UART_IER, UART_IER_ETBEI);
+		in(&b, UART_LSR);
+		in(&b, UART_LSR);
+		out(&b, UART_IER, 0x0f); /* which bits are there? */
+		in(&b, UART_IER);
+		assert_int_equal(uart16550_rx_room(&b.uart), 0);
+		out(&b, UART_IER, 0);
+		assert_int_equal(uart16550_rx_room(&b.uart), 0);
+	}
+	assert_int_equal(uart16550_receive(&b.uart, (const uint8_t *)"x", 1), 0);
+	assert_false(uart16550_break(&b.uart));
+	assert_int_equal(b.drained, 0);
+	out(&b, UART_FCR, 0);
+	out(&b, UART_MCR, UART_MCR_DTR | UART_MCR_OUT2);
+	out(&b, UART_IER, UART_IER_ERBFI | UART_IER_ELSI);
+	out(&b, UART_LCR, UART_LCR_DLAB);
+	out(&b, UART_DLL, 1);
+	out(&b, UART_LCR, 3);
+	out(&b, UART_FCR, UART_FCR_ENABLE);
+	assert_int_equal(uart16550_rx_room(&b.uart), 0);
+	out(&b, UART_MCR, UART_MCR_DTR | UART_MCR_RTS | UART_MCR_OUT2);
+	assert_int_equal(b.drained, 1);
+	assert_int_equal(uart16550_rx_room(&b.uart), 16);
+	out(&b, UART_IER, 0);
+	assert_int_equal(uart16550_rx_room(&b.uart), 0);
+	/* Without OUT2, any use of the line will do. */
+	out(&b, UART_MCR, 0);
+	out(&b, UART_IER, UART_IER_ERBFI);
+	assert_int_equal(uart16550_rx_room(&b.uart), 0);
+	in(&b, UART_LSR);
+	assert_int_equal(uart16550_rx_room(&b.uart), 16);
+}
+
+static void test_input_waits_for_polling(void **state)
+{
+	struct bench b;
+
+	(void)state;
+	bench_init(&b);
+	/* One look at LSR for THRE, one for DR, and output in between. */
+	for (unsigned i = 0; i < UART16550_POLLS; i++) {
+		assert_int_equal(uart16550_rx_room(&b.uart), 0);
+		in(&b, UART_LSR);
+		in(&b, UART_MSR);
+		in(&b, UART_LSR);
+		out(&b, UART_THR, 'x');
+	}
+	assert_int_equal(b.drained, 1);
+	assert_int_equal(uart16550_rx_room(&b.uart), 1);
+	receive(&b, "k");
+	assert_int_equal(in(&b, UART_RBR), 'k');
+	assert_int_equal(b.drained, 2);
+	out(&b, UART_FCR, UART_FCR_ENABLE); /* a driver comes */
+	assert_int_equal(uart16550_rx_room(&b.uart), 0);
+
+	/* Waiting for THRE is not waiting for input. */
+	b.sink_full = true;
+	out(&b, UART_THR, 'x');
+	for (unsigned i = 0; i < 100; i++)
+		in(&b, UART_LSR);
+	uart16550_tx_ready(&b.uart);
+	in(&b, UART_LSR);
+	assert_int_equal(uart16550_rx_room(&b.uart), 0);
+	listen(&b);
+	assert_int_equal(uart16550_rx_room(&b.uart), 16);
+}
+
 static void test_receive_interrupt_and_trigger(void **state)
 {
 	static const uint8_t levels[] = { 1, 4, 8, 14 };
@@ -350,6 +448,7 @@ static void test_receive_interrupt_and_trigger(void **state)
 
 		bench_init(&b);
 		out(&b, UART_FCR, UART_FCR_ENABLE | t << 6);
+		out(&b, UART_MCR, UART_MCR_RTS | UART_MCR_OUT2);
 		out(&b, UART_IER, UART_IER_ERBFI);
 		assert_false(b.irq.level);
 		for (unsigned n = 1; n <= 16; n++) {
@@ -379,6 +478,7 @@ static void test_paste_arrives_whole(void **state)
 	(void)state;
 	bench_init(&b);
 	out(&b, UART_FCR, UART_FCR_ENABLE | 0xc0);
+	listen(&b);
 	for (size_t i = 0; i < sizeof(paste); i++)
 		paste[i] = (uint8_t)chip_random(&seed);
 	b.drained = 1;
@@ -403,8 +503,11 @@ static void test_fifo_control(void **state)
 
 	(void)state;
 	bench_init(&b);
+	out(&b, UART_MCR, UART_MCR_RTS | UART_MCR_OUT2);
+	out(&b, UART_IER, UART_IER_ERBFI);
 	out(&b, UART_FCR, UART_FCR_ENABLE);
 	receive(&b, "abc");
+	b.drained = 0;
 	out(&b, UART_FCR, UART_FCR_ENABLE | UART_FCR_TX_RESET);
 	assert_true(in(&b, UART_LSR) & UART_LSR_DR);
 	out(&b, UART_FCR, UART_FCR_ENABLE | UART_FCR_RX_RESET);
@@ -467,6 +570,7 @@ static void test_break(void **state)
 	bench_init(&b);
 	out(&b, UART_FCR, UART_FCR_ENABLE);
 	out(&b, UART_IER, UART_IER_ELSI);
+	listen(&b);
 	receive(&b, "a");
 	assert_true(uart16550_break(&b.uart));
 	receive(&b, "c");
@@ -484,6 +588,7 @@ static void test_break(void **state)
 	assert_int_equal(in(&b, UART_RBR), 'c');
 
 	out(&b, UART_FCR, 0);
+	listen(&b);
 	assert_true(uart16550_break(&b.uart));
 	assert_int_equal(in(&b, UART_LSR), LSR_IDLE | UART_LSR_DR | error);
 	assert_false(uart16550_break(&b.uart)); /* no room: try again later */
@@ -496,6 +601,7 @@ static void test_interrupt_priority(void **state)
 
 	(void)state;
 	bench_init(&b);
+	listen(&b);
 	out(&b, UART_MCR, UART_MCR_LOOP); /* drops CTS, DSR, DCD: modem status */
 	out(&b, UART_MCR, 0);
 	assert_true(uart16550_break(&b.uart)); /* line status and received data */
@@ -521,6 +627,7 @@ static void test_interrupts_need_their_enable_bit(void **state)
 
 	(void)state;
 	bench_init(&b);
+	listen(&b);
 	out(&b, UART_MCR, UART_MCR_LOOP);
 	out(&b, UART_MCR, 0);
 	assert_true(uart16550_break(&b.uart));
@@ -543,6 +650,7 @@ static void test_loopback_of_data(void **state)
 	(void)state;
 	bench_init(&b);
 	out(&b, UART_FCR, UART_FCR_ENABLE);
+	listen(&b);
 	out(&b, UART_MCR, UART_MCR_LOOP);
 	assert_int_equal(uart16550_rx_room(&b.uart), 0);
 	assert_int_equal(uart16550_receive(&b.uart, (const uint8_t *)"x", 1), 0);
@@ -592,12 +700,15 @@ static void test_reset(void **state)
 	(void)state;
 	bench_init(&b);
 	out(&b, UART_FCR, UART_FCR_ENABLE);
+	out(&b, UART_MCR, UART_MCR_RTS | UART_MCR_OUT2);
 	out(&b, UART_IER, 0x0f);
 	receive(&b, "abc");
 	assert_true(b.irq.level);
+	b.drained = 0;
 	uart16550_reset(&b.uart);
 	assert_false(b.irq.level);
-	assert_int_equal(b.drained, 1);
+	assert_int_equal(b.drained, 0); /* nobody listens after a reset */
+	listen(&b);
 	assert_int_equal(in(&b, UART_IER), 0);
 	assert_int_equal(in(&b, UART_IIR), UART_IIR_NONE);
 	assert_int_equal(in(&b, UART_LSR), LSR_IDLE);
@@ -613,6 +724,7 @@ static void make_busy(struct bench *b)
 	out(b, UART_LCR, 3);
 	out(b, UART_FCR, UART_FCR_ENABLE | 0x80);
 	out(b, UART_SCR, 0x5a);
+	listen(b);
 	receive(b, "abc");
 	assert_true(uart16550_break(&b->uart));
 	out(b, UART_MCR, UART_MCR_LOOP | UART_MCR_RTS);
@@ -696,7 +808,7 @@ static void test_load_lowers_the_line(void **state)
 	assert_true(b.irq.level);
 	assert_int_equal(uart16550_load(&b.uart, chip_image(&writer), "chip", &err), 0);
 	assert_false(b.irq.level);
-	assert_int_equal(b.drained, 1);
+	assert_int_equal(uart16550_rx_room(&b.uart), 0);
 	state_writer_free(&writer);
 }
 
@@ -724,10 +836,19 @@ static void test_hostile_states_are_refused(void **state)
 		const char *field;
 		uint8_t value;
 	} bad[] = {
-		{ "ier", 0x10 },        { "mcr", 0x20 },     { "fcr", 0x02 },
-		{ "fcr", 0x80 },        { "rx_count", 2 },   { "rx_count", 255 },
-		{ "lsr_errors", 0x01 }, { "msr", 0x00 },     { "thre_pending", 2 },
-		{ "thre_by_iir", 255 }, { "tx_blocked", 2 },
+		{ "ier", 0x10 },
+		{ "mcr", 0x20 },
+		{ "fcr", 0x02 },
+		{ "fcr", 0x80 },
+		{ "rx_count", 2 },
+		{ "rx_count", 255 },
+		{ "lsr_errors", 0x01 },
+		{ "msr", 0x00 },
+		{ "thre_pending", 2 },
+		{ "thre_by_iir", 255 },
+		{ "tx_blocked", 2 },
+		{ "lsr_polled", 2 },
+		{ "lsr_polls", UART16550_POLLS + 1 },
 	};
 	const uint8_t errors[UART16550_FIFO] = { [15] = UART_LSR_DR };
 	struct state_writer writer = { 0 };
@@ -820,6 +941,8 @@ int main(void)
 		cmocka_unit_test(test_full_sink_withholds_thre),
 		cmocka_unit_test(test_reset_does_not_empty_the_sink),
 		cmocka_unit_test(test_receive_without_fifo),
+		cmocka_unit_test(test_input_waits_for_a_driver),
+		cmocka_unit_test(test_input_waits_for_polling),
 		cmocka_unit_test(test_receive_interrupt_and_trigger),
 		cmocka_unit_test(test_paste_arrives_whole),
 		cmocka_unit_test(test_fifo_control),

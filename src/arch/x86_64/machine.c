@@ -388,7 +388,7 @@ static int build_own_output(struct vm *vm, struct err *err)
 
 	machine->output = &machine->own_output;
 	machine->has_own_output = true;
-	return console_init(&machine->own_output, vm->loop, -1, STDOUT_FILENO, false,
+	return console_init(&machine->own_output, vm->loop, -1, STDOUT_FILENO, 0,
 			    &output_ops, vm, err);
 }
 
@@ -408,9 +408,11 @@ static int build_pc(struct vm *vm, struct err *err)
 	if (build_kvm_chips(vm, err) || build_serials(vm, err) || build_clocks(vm, err) ||
 	    build_ports(vm, err))
 		return -1;
-	if (vm->config->serials[0].kind == SERIAL_CONSOLE)
-		machine->output = &machine->serials[0].console;
-	else if (build_own_output(vm, err))
+	for (unsigned i = 0; i < CONFIG_MAX_UARTS; i++) {
+		if (vm->config->serials[i].kind == SERIAL_CONSOLE)
+			machine->output = &machine->serials[i].console;
+	}
+	if (!machine->output && build_own_output(vm, err))
 		return -1;
 	if (build_output_port(vm, PORT_DEBUG_CONSOLE, "debug-console", err))
 		return -1;
@@ -531,15 +533,16 @@ bool machine_power_button(struct vm *vm)
 	return true;
 }
 
-void machine_drain_consoles(struct vm *vm, int signal_fd, int timeout_ms)
+void machine_drain_consoles(struct vm *vm, const struct console_interrupt *interrupt,
+			    int timeout_ms)
 {
 	struct machine *machine = vm->machine;
 
 	for (unsigned i = 0; i < CONFIG_MAX_UARTS; i++) {
 		if (machine->serials[i].open)
-			console_drain(&machine->serials[i].console, signal_fd,
+			console_drain(&machine->serials[i].console, interrupt,
 				      timeout_ms);
 	}
 	if (machine->has_own_output)
-		console_drain(&machine->own_output, signal_fd, timeout_ms);
+		console_drain(&machine->own_output, interrupt, timeout_ms);
 }
