@@ -1,0 +1,375 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: BSD-2-Clause
+"""measure: run virtual machines in turn and time them.
+
+Usage: measure.py PLAN
+
+PLAN is JSON that tests/bench/run writes; the results go to stdout as JSON, a
+line for each round to stderr. It needs the standard library only, since it
+runs in the lab.
+
+A boot is timed on CLOCK_MONOTONIC, from just before the process is spawned, to
+  init       the marker's arrival on the serial console, which is a pipe
+  end        the end of the process
+One more boot of each machine comes first, to fill the page cache.
+
+Nothing else is done to boots that are timed. A few more, afterwards, are looked
+at closely, the same way for every machine:
+  first_run   spawn to the first entry into the guest (tracepoint kvm:kvm_entry)
+and, with the process stopped at the marker, what it has by then:
+  user_exits  exits to user space (tracepoint kvm:kvm_userspace_exit)
+  kvm         KVM's own counters of the VM (debugfs); "exits" are all exits
+  memory      resident outside the one mapping that is guest RAM (smaps)
+What needs root or tracefs and cannot be had is null.
+"""
+import contextlib
+import glob
+import json
+import os
+import re
+import select
+import signal
+import subprocess
+import sys
+import time
+
+TRACING = "/sys/kernel/tracing"
+DEBUGFS = "/sys/kernel/debug"
+EXIT_REASONS = {2: "io", 6: "mmio"}
+KVM_COUNTERS = "exits io_exits mmio_exits halt_exits irq_exits insn_emulation".split()
+STOP_SECONDS = 5
+END_SECONDS = 60  # from the marker to the end of the process
+FIRST_RUN_CPU_SECONDS = 0.05
+CONSOLE_LINES = 40
+
+
+class Failure(Exception):
+    """A machine did not do what it should."""
+
+
+def read(path):
+    with open(path, encoding="ascii", errors="replace") as file:
+        return file.read()
+
+
+def write(path, text):
+    with open(path, "w", encoding="ascii") as file:
+        file.write(text)
+
+
+class Tracer:
+    """An instance of ftrace: it disturbs nobody and goes away with us."""
+
+    FIRST = "disable_event:kvm:kvm_entry:1"  # at the first exit
+    COUNT = "hist:keys=common_pid,reason,errno"
+
+    def __init__(self):
+        if not os.path.isdir(TRACING + "/instances"):
+            subprocess.run(["mount", "-t", "tracefs", "tracefs", TRACING], check=True,
+                           stdin=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        self.path = f"{TRACING}/instances/tane-bench-{os.getpid()}"
+        os.mkdir(self.path)
+        self.entry = self.path + "/events/kvm/kvm_entry"
+        self.exit = self.path + "/events/kvm/kvm_exit"
+        self.user_exit = self.path + "/events/kvm/kvm_userspace_exit"
+        try:
+            write(self.path + "/trace_clock", "mono")
+            for event in (self.entry, self.exit, self.user_exit):
+                read(event + "/enable")
+        except OSError:
+            self.close()
+            raise
+
+    def close(self):
+        """The events are off before the instance goes."""
+        with contextlib.suppress(OSError):
+            self.disarm()
+        with contextlib.suppress(OSError):
+            os.rmdir(self.path)
+
+    def disarm(self):
+        write(self.entry + "/enable", "0")
+        for event, trigger in ((self.exit, self.FIRST), (self.user_exit, self.COUNT)):
+            with contextlib.suppress(OSError):  # it was not set
+                write(event + "/trigger", "!" + trigger)
+        write(self.path + "/trace", "")
+
+    def arm(self):
+        """Note the first entry into a guest, count the exits."""
+        self.disarm()
+        write(self.exit + "/trigger", self.FIRST)
+        write(self.user_exit + "/trigger", self.COUNT)
+        write(self.entry + "/enable", "1")
+
+    def first_entry(self):
+        """Seconds on CLOCK_MONOTONIC, or None."""
+        match = re.search(r"\s(\d+\.\d+): kvm_entry:", read(self.path + "/trace"))
+        return float(match[1]) if match else None
+
+    def user_exits(self, threads):
+        """Exits of these threads to user space, by reason."""
+        counts = {"io": 0, "mmio": 0, "other": 0, "interrupted": 0}
+        pattern = (r"common_pid: *(\d+), *reason: *(\d+), *errno: *(\d+) *\}"
+                   r" *hitcount: *(\d+)")
+        for found in re.findall(pattern, read(self.user_exit + "/hist")):
+            thread, reason, error, count = map(int, found)
+            if thread in threads:
+                name = "interrupted" if error else EXIT_REASONS.get(reason, "other")
+                counts[name] += count
+        return counts
+
+
+def open_tracer():
+    try:
+        return Tracer()
+    except (OSError, subprocess.CalledProcessError) as error:
+        print(f"bench: no tracefs, so no exit counts: {error}", file=sys.stderr)
+        return None
+
+
+def threads_of(pid):
+    return {int(name) for name in os.listdir(f"/proc/{pid}/task")}
+
+
+def state_of(path):
+    return read(path).rpartition(")")[2].split()[0]
+
+
+def stop(pid):
+    """SIGSTOP, and wait until every thread has stopped."""
+    os.kill(pid, signal.SIGSTOP)
+    deadline = time.monotonic() + STOP_SECONDS
+    while any(state_of(path) != "T" for path in glob.glob(f"/proc/{pid}/task/*/stat")):
+        if time.monotonic() > deadline:
+            raise Failure("does not stop")
+        time.sleep(0.01)
+
+
+def memory_of(pid, ram):
+    """KiB resident: of the mapping that is guest RAM, and of all others."""
+    guests = []
+    vmm = private = size = 0
+    for line in read(f"/proc/{pid}/smaps").splitlines():
+        span = re.match(r"([0-9a-f]+)-([0-9a-f]+) ", line)
+        if span:
+            size = int(span[2], 16) - int(span[1], 16)
+            continue
+        name, _, value = line.partition(":")
+        if name == "Rss":
+            if size >= ram:
+                guests.append(int(value.split()[0]))
+            else:
+                vmm += int(value.split()[0])
+        elif name.startswith("Private_") and size < ram:
+            private += int(value.split()[0])
+    if len(guests) != 1:
+        raise Failure(f"{len(guests)} mappings are as large as guest RAM, expected 1")
+    return {"guest_kib": guests[0], "vmm_kib": vmm, "vmm_private_kib": private}
+
+
+def kvm_counters(pid):
+    """KVM's own counters of the process's VM, or None."""
+    for folder in glob.glob(f"{DEBUGFS}/kvm/{pid}-*"):
+        return {name: int(read(f"{folder}/{name}")) for name in KVM_COUNTERS}
+    return None
+
+
+class Process:
+    """A VMM whose output, console and messages alike, is collected."""
+
+    def __init__(self, command):
+        self.output = b""
+        self.started = time.monotonic()
+        self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL,
+                                        stdout=subprocess.PIPE,
+                                        stderr=subprocess.STDOUT,
+                                        start_new_session=True)
+        self.pid = self.process.pid
+        self.fd = self.process.stdout.fileno()
+        self.poll = select.poll()
+        self.poll.register(self.fd, select.POLLIN)
+
+    def since_start(self):
+        return (time.monotonic() - self.started) * 1000
+
+    def read(self, seconds):
+        """False at the end of the output."""
+        if not self.poll.poll(max(0, seconds) * 1000):
+            return True
+        data = os.read(self.fd, 65536)
+        self.output += data
+        return bool(data)
+
+    def wait_for(self, text, seconds):
+        deadline = time.monotonic() + seconds
+        while text not in self.output:
+            if time.monotonic() > deadline:
+                raise Failure(f"no {text.decode()!r} within {seconds} s")
+            if not self.read(deadline - time.monotonic()):
+                raise Failure(f"ended before {text.decode()!r}")
+
+    def wait(self, seconds):
+        deadline = time.monotonic() + seconds
+        while self.read(deadline - time.monotonic()):
+            if time.monotonic() > deadline:
+                raise Failure(f"no end within {seconds} s")
+        try:
+            return self.process.wait(max(1, deadline - time.monotonic()))
+        except subprocess.TimeoutExpired:
+            raise Failure(f"no end within {seconds} s") from None
+
+    def kill(self):
+        if self.process.poll() is None:
+            self.process.kill()
+            self.process.wait()
+        self.process.stdout.close()
+
+    def console(self):
+        lines = self.output.decode(errors="replace").replace("\r", "").splitlines()
+        return "\n".join("  | " + line for line in lines[-CONSOLE_LINES:])
+
+
+def inspect(process, ram, tracer):
+    """What the stopped process has by now."""
+    stop(process.pid)
+    found = {"memory": memory_of(process.pid, ram), "kvm": kvm_counters(process.pid),
+             "user_exits": None, "first_run": None}
+    if tracer:
+        found["user_exits"] = tracer.user_exits(threads_of(process.pid))
+        entry = tracer.first_entry()
+        if entry is None:
+            raise Failure("no entry into the guest seen")
+        found["first_run"] = (entry - process.started) * 1000
+    os.kill(process.pid, signal.SIGCONT)
+    return found
+
+
+def boot(machine, plan, at_marker):
+    """One boot: its times, and what at_marker(process) finds."""
+    process = Process(machine["command"])
+    try:
+        process.wait_for(plan["marker"].encode(), plan["timeout"])
+        result = {"init": process.since_start()}
+        result.update(at_marker(process))
+        status = process.wait(END_SECONDS)
+        result["end"] = process.since_start()
+        if status:
+            raise Failure(f"exit status {status}")
+        return result
+    except Failure as failure:
+        raise Failure(f"{machine['name']}: {failure}\n  $ "
+                      f"{' '.join(machine['command'])}\n{process.console()}") from None
+    finally:
+        process.kill()
+
+
+def timed_round(plan, results):
+    for machine in plan["machines"]:
+        result = boot(machine, plan, lambda process: {})
+        for key, value in result.items():
+            results[machine["name"]][key].append(value)
+
+
+def close_look(plan, results, tracer):
+    for machine in plan["machines"]:
+        if tracer:
+            tracer.arm()
+        result = boot(machine, plan,
+                      lambda process: inspect(process, plan["ram"], tracer))
+        if tracer:
+            tracer.disarm()
+        for key in ("first_run", "user_exits", "kvm", "memory"):
+            results[machine["name"]].setdefault(key, []).append(result[key])
+
+
+def measure_series(plan, tracer):
+    names = [machine["name"] for machine in plan["machines"]]
+    results = {name: {"init": [], "end": []} for name in names}
+    print(f"bench: {plan['title']}", file=sys.stderr)
+    for machine in plan["machines"]:
+        boot(machine, plan, lambda process: {})
+    for number in range(1, plan["rounds"] + 1):
+        timed_round(plan, results)
+        line = ", ".join(f"{name} {results[name]['init'][-1]:.0f}" for name in names)
+        print(f"bench: round {number}, ms to init: {line}", file=sys.stderr)
+    for _ in range(plan["looks"]):
+        close_look(plan, results, tracer)
+    return results
+
+
+def cpu_seconds(pid, thread_name):
+    """CPU time of the process's thread of this name, 0 if there is none."""
+    for folder in glob.glob(f"/proc/{pid}/task/*"):
+        with contextlib.suppress(OSError):
+            head, _, rest = read(folder + "/stat").rpartition(")")
+            if head.partition("(")[2] == thread_name:
+                ticks = sum(map(int, rest.split()[11:13]))
+                return ticks / os.sysconf("SC_CLK_TCK")
+    return 0
+
+
+def first_run(item, timeout):
+    """Milliseconds from process start to the first KVM_RUN, as --stats tells.
+
+    The guest does not have to work: it is ended by force as soon as its CPU
+    shows exits (--trace) or has taken more CPU time than being made takes.
+    """
+    process = Process(item["command"])
+    try:
+        deadline = time.monotonic() + timeout
+        while process.read(0.02):
+            if (b"trace: " in process.output or
+                    cpu_seconds(process.pid, "vcpu 0") > FIRST_RUN_CPU_SECONDS):
+                process.process.send_signal(signal.SIGINT)
+                time.sleep(0.05)
+                process.process.send_signal(signal.SIGINT)
+                break
+            if time.monotonic() > deadline:
+                raise Failure(f"no end within {timeout} s")
+        process.wait(timeout)
+        text = process.output.decode(errors="replace")
+        found = re.search(r"time to the first KVM_RUN +([\d.]+) ms", text)
+        peak = re.search(r"(\d+) KiB at its peak", text)
+        if not found or not peak:
+            raise Failure("no --stats")
+        return float(found[1]), int(peak[1])
+    except Failure as failure:
+        raise Failure(f"{item['name']}: {failure}\n  $ {' '.join(item['command'])}\n"
+                      f"{process.console()}") from None
+    finally:
+        process.kill()
+
+
+def measure_first_runs(plan):
+    results = {item["name"]: {"first_run": [], "peak_kib": []} for item in plan["items"]}
+    for number in range(plan["rounds"] + 1):  # round 0 fills the page cache
+        for item in plan["items"]:
+            milliseconds, peak = first_run(item, plan["timeout"])
+            if number:
+                results[item["name"]]["first_run"].append(milliseconds)
+                results[item["name"]]["peak_kib"].append(peak)
+    return results
+
+
+def main():
+    plan = json.loads(sys.argv[1])
+    tracer = None
+    try:
+        if "items" in plan:
+            results = measure_first_runs(plan)
+        else:
+            tracer = open_tracer()
+            results = [measure_series(series, tracer) for series in plan["series"]]
+    except Failure as failure:
+        print(f"bench: {failure}", file=sys.stderr)
+        return 1
+    finally:
+        if tracer:
+            tracer.close()
+    json.dump({"kernel": os.uname().release, "results": results}, sys.stdout)
+    print()
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
