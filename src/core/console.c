@@ -253,6 +253,8 @@ static void filter_escapes(struct console *console, size_t from)
 
 		if (console->escaped) {
 			console->escaped = false;
+			if (byte == 'b')
+				console->break_at = kept;
 			pass = handle_escape(console, byte);
 		} else if (byte == ESCAPE_KEY) {
 			console->escaped = true;
@@ -288,6 +290,8 @@ static bool read_input(struct console *console)
 	if (!console->in_open)
 		return false;
 	memmove(console->input, console->input + console->input_at, left);
+	if (console->break_pending)
+		console->break_at -= console->input_at;
 	console->input_at = 0;
 	console->input_used = left;
 	n = fd_try_read(console->in.fd, console->input + left,
@@ -328,27 +332,32 @@ static void watch_input(struct console *console, bool watch)
 	console->in_watched = watch;
 }
 
-/* Hand over what the device has room for. true when the buffer is empty then. */
+/* Hand over what the device has room for. true when nothing is left then. */
 static bool deliver_input(struct console *console)
 {
-	size_t left = console->input_used - console->input_at;
+	const size_t end =
+		console->break_pending ? console->break_at : console->input_used;
+	size_t left = end - console->input_at;
 	size_t room, n;
 
 	if (!left && !console->break_pending)
 		return true;
 	/* Before room() is asked: the device may make room right after it answered. */
 	__atomic_store_n(&console->starved, true, __ATOMIC_SEQ_CST);
-	if (console->break_pending && !console->ops->send_break(console->opaque))
-		return false;
-	console->break_pending = false;
 	room = console->ops->room(console->opaque);
 	n = left < room ? left : room;
 	if (n)
 		console->ops->receive(console->opaque, console->input + console->input_at,
 				      n);
 	console->input_at += n;
-	if (console->input_at < console->input_used)
+	if (console->input_at < end)
 		return false;
+	if (console->break_pending) {
+		if (!console->ops->send_break(console->opaque))
+			return false;
+		console->break_pending = false;
+		return deliver_input(console); /* what is behind the break */
+	}
 	__atomic_store_n(&console->starved, false, __ATOMIC_SEQ_CST);
 	return true;
 }

@@ -67,7 +67,8 @@ struct console {
 	bool starved;       /* input waits for room in the device; atomic */
 	bool escapes;       /* Ctrl-a is ours: input is a terminal */
 	bool escaped;       /* the last byte was Ctrl-a */
-	bool break_pending; /* the device had no room for it */
+	bool break_pending; /* a break goes in front of input[break_at] */
+	size_t break_at;
 };
 
 /*

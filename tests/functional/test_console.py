@@ -2,13 +2,16 @@
 """Input and output: no byte lost, nothing spins, the terminal given back."""
 import os
 import re
+import resource
+import select
 import signal
 import socket
+import termios
 import time
 
 import pytest
 
-from tane import Tane, guest, monitor, run
+from tane import PROGRAM, Tane, guest, monitor, run
 
 pytestmark = pytest.mark.anykvm
 
@@ -197,9 +200,9 @@ def test_terminal_is_raw_and_restored():
     assert tane.settings_after == tane.settings
 
 
-def on_terminal(*commands, **more):
-    tane = Tane("-k", guest("monitor"), "-p", " ".join(["say up", *commands]), stdin="pty",
-                **more)
+def on_terminal(*commands, options=(), **more):
+    tane = Tane("-k", guest("monitor"), "-p", " ".join(["say up", *commands]), *options,
+                stdin="pty", **more)
     tane.expect("up")
     return tane
 
@@ -304,3 +307,165 @@ def test_full_disk():
     assert tane.status == 7
     assert re.fullmatch(r"tane: console output is lost from here on: No space left on device\n",
                         tane.error_text())
+
+
+LOOP = b"\xeb\xfe"  # jmp to itself
+
+
+def is_raw(tane):
+    return not termios.tcgetattr(tane.slave)[3] & termios.ISIG
+
+
+def wait_until(condition, seconds=30):
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, "it did not happen"
+        time.sleep(0.02)
+
+
+def test_ctrl_c_ends_a_rom(tmp_path):
+    """A ROM reads no input, so the terminal stays as it is."""
+    (tmp_path / "loop.rom").write_bytes(LOOP)
+    tane = Tane("--rom", tmp_path / "loop.rom", stdin="pty")
+    wait_until(lambda: tane.cpu_seconds() > 0.2)
+    assert not is_raw(tane)
+    tane.send(b"\x03")
+    assert tane.wait(20) == 128 + signal.SIGINT
+
+
+def test_ctrl_c_without_a_console():
+    tane = Tane("-k", guest("monitor"), "-p", "say up halt", "--console", "none", stdin="pty")
+    tane.expect("up")
+    assert not is_raw(tane)
+    tane.send(b"\x03")
+    time.sleep(1)
+    tane.send(b"\x03")
+    assert tane.wait(20) == 128 + signal.SIGINT
+
+
+def test_ctrl_a_x_on_another_port():
+    tane = on_terminal("halt", options=("--console", "none", "--serial", "2=console"))
+    assert is_raw(tane)
+    tane.send(b"\x01x")
+    assert tane.wait() == 0
+    assert tane.settings_after == tane.settings
+
+
+def test_ctrl_a_x_when_the_guest_takes_no_input():
+    tane = on_terminal("halt")
+    tane.send(b"typed ahead, more than the chip can hold \x01x")
+    assert tane.wait() == 0
+
+
+def test_ctrl_a_b_waits_for_room():
+    """The break comes behind what was typed before."""
+    tane = on_terminal("until 3fd 1 1 until 80 ff 0 receive 10 until 3fd 10 10 receive 1")
+    tane.send(b"0123456789abcdef\x01b")
+    tane.expect("receive 00000010 = ")
+    tane.expect("until = yes")
+    assert tane.wait() == 0
+
+
+@pytest.mark.parametrize("name", ["USR1", "USR2", "ALRM", "XCPU", "VTALRM", "SYS", "RTMAX"])
+def test_terminal_is_restored_by_a_signal_that_kills(name):
+    number = signal.Signals[f"SIG{name}"]
+    tane = on_terminal("halt")
+    assert is_raw(tane)
+    tane.signal(number)
+    assert tane.wait() == -number
+    assert tane.settings_after == tane.settings
+
+
+def test_quit_is_as_term():
+    tane = on_terminal("halt")
+    tane.signal(signal.SIGQUIT)
+    time.sleep(0.5)
+    tane.signal(signal.SIGQUIT)
+    assert tane.wait() == 128 + signal.SIGQUIT
+    assert tane.settings_after == tane.settings
+
+
+def test_file_size_limit_costs_output_only(tmp_path):
+    def limit():
+        resource.setrlimit(resource.RLIMIT_FSIZE, (4096, 4096))
+    with open(tmp_path / "out", "wb") as file:
+        tane = run("-k", guest("monitor"), "-p", "lines 1000 outb f4 3", "--debug-exit",
+                   stdout=file, preexec_fn=limit)
+    assert tane.status == 7
+    assert "console output is lost from here on: File too large" in tane.error_text()
+
+
+def test_stop_gives_the_terminal_back():
+    read, write = os.pipe()  # a parent in the session, so that its group is no orphan
+    launcher = ("import os, signal, subprocess, sys\n"
+                "signal.signal(signal.SIGTTOU, signal.SIG_IGN)\n"
+                "p = subprocess.Popen(sys.argv[2:], preexec_fn=lambda: ("
+                "os.setpgid(0, 0), os.tcsetpgrp(0, os.getpid()),"
+                " signal.signal(signal.SIGTTOU, signal.SIG_DFL)))\n"
+                "os.write(int(sys.argv[1]), b'%d\\n' % p.pid)\n"
+                "sys.exit(p.wait())\n")
+    tane = Tane(command=["/usr/bin/python3", "-c", launcher, str(write), PROGRAM, "run", "-k",
+                         guest("monitor"), "-p", "say up receive 1"], stdin="pty",
+                pass_fds=[write])
+    os.close(write)
+    pid = int(os.read(read, 20))
+    os.close(read)
+    tane.expect("up")
+    assert is_raw(tane)
+
+    def is_stopped():
+        with open(f"/proc/{pid}/stat", encoding="ascii") as file:
+            return file.read().rpartition(")")[2].split()[0] == "T"
+    for _ in range(2):
+        os.kill(pid, signal.SIGTSTP)
+        wait_until(is_stopped)
+        assert termios.tcgetattr(tane.slave) == tane.settings
+        os.kill(pid, signal.SIGCONT)
+        wait_until(lambda: is_raw(tane))
+    tane.send(b"x")
+    tane.expect("receive 00000001 = ")
+    assert tane.wait() == 0
+
+
+def test_fifo_without_a_reader_is_refused(tmp_path):
+    os.mkfifo(tmp_path / "fifo")
+    tane = run("-k", guest("monitor"), "-p", "say up", "--serial", f"2={tmp_path}/fifo",
+               seconds=20)
+    assert tane.status == 1
+    assert "nobody reads this FIFO: start its reader first" in tane.error_text()
+
+
+def test_pseudo_terminal_that_nobody_opens():
+    """Who opens it late gets what was said before."""
+    tane = Tane("-k", guest("monitor"), "--serial", "2=pty", "-p",
+                " ".join(["outsb 2f8 " + "x" * 20] * 20) + " outsb 2f8 last say done receive 1")
+    tane.expect("done")
+    name = re.search(r"serial port 2 is (\S+)", tane.error_text())[1]
+    fd = os.open(name, os.O_RDWR | os.O_NOCTTY)
+    output = b""
+    while not output.endswith(b"last"):
+        assert select.select([fd], [], [], 30)[0]
+        output += os.read(fd, 4096)
+    os.close(fd)
+    assert output == b"x" * 400 + b"last"
+
+
+def test_continue_does_not_cut_the_output():
+    """The guest is off and its output not yet out: SIGCONT is not the end."""
+    reader, writer = os.pipe()
+    count = 110000 // LINE
+    tane = Tane("-k", guest("monitor"), "-p", f"blast {count:x}", stdout=writer)
+    os.close(writer)
+    # 64 KiB are in the pipe, and the rest in the ring; then the guest powers off.
+    before = -1
+    while before != tane.cpu_seconds():
+        before = tane.cpu_seconds()
+        time.sleep(1)
+    tane.signal(signal.SIGCONT)
+    time.sleep(0.5)
+    output = b""
+    while chunk := os.read(reader, 65536):
+        output += chunk
+    os.close(reader)
+    assert output == numbered(count)
+    assert tane.wait() == 0
