@@ -6,6 +6,7 @@ import time
 import pytest
 
 import linux
+from tane import Tane
 
 
 def test_reboot_is_real():
