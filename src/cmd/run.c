@@ -78,7 +78,8 @@ static void stop(void)
 	terminal_restore();
 	sigemptyset(&set);
 	sigaddset(&set, SIGTSTP);
-	raise(SIGTSTP);
+	/* It is blocked: it acts when it is let in. */
+	pthread_kill(pthread_self(), SIGTSTP);
 	pthread_sigmask(SIG_UNBLOCK, &set, NULL);
 	pthread_sigmask(SIG_BLOCK, &set, NULL);
 }

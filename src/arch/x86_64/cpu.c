@@ -57,8 +57,7 @@
 /* What KVM gave the fresh vCPU. */
 struct vcpu_arch {
 	struct kvm_sregs sregs;
-	struct kvm_xsave xsave;
-	bool has_xsave;
+	struct kvm_xsave *xsave;         /* NULL: this KVM has none */
 	struct kvm_nested_state *nested; /* NULL: this KVM does not nest */
 	struct kvm_lapic_state lapic;
 	bool has_lapic;
@@ -220,8 +219,15 @@ static int keep_extended_state(struct vcpu *vcpu, struct err *err)
 	struct vcpu_arch *arch = vcpu->arch;
 	struct err ignored;
 
-	arch->has_xsave = kvm_check_extension(kvm, KVM_CAP_XSAVE) > 0 &&
-			  !kvm_vcpu_get_xsave(&vcpu->kvm, &arch->xsave, &ignored);
+	if (kvm_check_extension(kvm, KVM_CAP_XSAVE) > 0) {
+		arch->xsave = calloc(1, sizeof(*arch->xsave));
+		if (!arch->xsave)
+			return err_set(err, "no memory for vcpu %u", vcpu->index);
+		if (kvm_vcpu_get_xsave(&vcpu->kvm, arch->xsave, &ignored)) {
+			free(arch->xsave);
+			arch->xsave = NULL;
+		}
+	}
 	if (kvm_check_extension(kvm, KVM_CAP_NESTED_STATE) <= 0)
 		return 0;
 	arch->nested = calloc(1, KVM_NESTED_STATE_MAX);
@@ -258,6 +264,7 @@ void vcpu_arch_destroy(struct vcpu *vcpu)
 	if (vcpu->arch) {
 		free(vcpu->arch->msrs);
 		free(vcpu->arch->nested);
+		free(vcpu->arch->xsave);
 	}
 	free(vcpu->arch);
 	vcpu->arch = NULL;
@@ -308,7 +315,7 @@ static int reset_system_state(struct vcpu *vcpu, struct err *err)
 	    kvm_vcpu_set_debugregs(kvm, &debugregs, err) ||
 	    kvm_vcpu_set_fpu(kvm, &fpu, err))
 		return -1;
-	if (vcpu->arch->has_xsave && kvm_vcpu_set_xsave(kvm, &vcpu->arch->xsave, err))
+	if (vcpu->arch->xsave && kvm_vcpu_set_xsave(kvm, vcpu->arch->xsave, err))
 		return -1;
 	if (vcpu->arch->has_xcrs && kvm_vcpu_set_xcrs(kvm, &xcrs, err))
 		return -1;
