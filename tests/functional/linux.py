@@ -66,9 +66,9 @@ def parameters(script, params=""):
     return f"quiet {params} tane.run={encoded}".replace("  ", " ")
 
 
-def start(script, *options, params="", kind="cloud", image=None, **more):
+def start(script, *options, params="", kind="cloud", initrd=None, **more):
     """Boot; the guest runs the script and powers off. A Tane."""
-    return tane.Tane("-k", image or kernel(kind), "-i", initramfs(),
+    return tane.Tane("-k", kernel(kind), "-i", initrd or initramfs(),
                      "-p", parameters(script, params), *options, **more)
 
 

@@ -8,6 +8,8 @@ part()
 	echo "== $1"
 }
 
+part uname
+uname -r
 part nproc
 nproc
 part cpuinfo
@@ -34,3 +36,5 @@ cat /proc/tty/driver/serial
 part dmesg
 dmesg
 part end
+# Without ACPI it cannot power off.
+[ -d /sys/firmware/acpi ] || reboot -f

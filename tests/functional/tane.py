@@ -154,7 +154,7 @@ class Tane:
     def expect(self, pattern, seconds=DEADLINE):
         """Wait until the guest has printed this; the match. Each call goes on
         behind the last one."""
-        regex = re.compile(pattern.encode() if isinstance(pattern, str) else pattern)
+        regex = re.compile(pattern.encode() if isinstance(pattern, str) else pattern, re.M)
 
         def ready():
             match = regex.search(bytes(self.out), self.seen)

@@ -126,6 +126,11 @@ def test_no_debug_exit_unless_asked_for():
     assert (tane.status, tane.values) == (0, [0xff])
 
 
+def reset_by_kvm(errors):
+    """On AMD the CPU leaves no state behind, and KVM resets the vCPU before it tells us."""
+    return "rip 000000000000fff0 rflags 0000000000000002" in errors
+
+
 @anykvm
 def test_triple_fault():
     tane = monitor("say before", "fault")
@@ -133,9 +138,10 @@ def test_triple_fault():
     errors = tane.error_text()
     assert errors.endswith("tane: the guest died: vcpu 0: triple fault\n")
     assert errors.startswith("tane: registers of vcpu 0:\n")
-    assert re.search(r"rip 00000000001\w{5} rflags", errors)
-    assert "<0f> 0b" in errors  # ud2
-    assert re.search(r"idt base 0000000000000000 limit 0000|idt base \w+ limit 0000", errors)
+    if not reset_by_kvm(errors):
+        assert re.search(r"rip 00000000001\w{5} rflags", errors)
+        assert "<0f> 0b" in errors  # ud2
+        assert re.search(r"idt base \w+ limit 0000", errors)
 
 
 def test_triple_fault_of_a_rom(tmp_path):
@@ -144,8 +150,9 @@ def test_triple_fault_of_a_rom(tmp_path):
     tane = run("--rom", tmp_path / "fault")
     assert tane.status == 125
     assert "the guest died: vcpu 0: triple fault" in tane.error_text()
-    assert "rip 0000000000000005" in tane.error_text()
-    assert "<0f> 0b 90" in tane.error_text()
+    if not reset_by_kvm(tane.error_text()):
+        assert "rip 0000000000000005" in tane.error_text()
+        assert "<0f> 0b 90" in tane.error_text()
 
 
 @anykvm

@@ -3,6 +3,7 @@
 
 Each boot runs report.sh once; the tests then look at its parts.
 """
+import os
 import re
 import time
 
@@ -25,6 +26,7 @@ class Boot:
         self.how = how
         self.params = params
         self.acpi = "acpi=off" not in params
+        self.kvm_clocks = "no-kvmclock" not in params
 
     def __str__(self):
         words = [self.kind, self.image, f"{self.cpus}cpu", f"{self.memory}M", self.how,
@@ -37,16 +39,19 @@ BOOTS = [
     Boot("cloud", cpus=2, memory=128),
     Boot("cloud", cpus=4, memory=5120),
     Boot("cloud", cpus=8),
+    Boot("cloud", how="pvh"),
     Boot("cloud", cpus=2, image="vmlinux", how="linux"),
-    Boot("cloud", cpus=2, image="vmlinux", how="pvh"),
-    Boot("cloud", cpus=1, memory=5120, how="pvh"),
+    Boot("cloud", cpus=2, image="vmlinux", how="pvh", memory=5120),
     Boot("generic"),
     Boot("generic", cpus=2, memory=128),
     Boot("generic", cpus=4, memory=5120),
-    Boot("generic", cpus=2, image="vmlinux", how="linux", memory=5120),
-    Boot("generic", cpus=1, image="vmlinux", how="pvh"),
-    Boot("generic", cpus=2, params="acpi=off"),
-    Boot("generic", cpus=4, params="acpi=off", memory=5120),
+    Boot("generic", cpus=1, image="vmlinux", how="linux", memory=3584),
+    Boot("generic", cpus=4, image="vmlinux", how="pvh"),
+    Boot("generic", cpus=2, image="vmlinux", params="acpi=off"),
+    Boot("generic", cpus=4, image="vmlinux", params="acpi=off", memory=5120),
+    # Without the clocks that KVM offers, those of a PC have to do.
+    Boot("generic", cpus=2, image="vmlinux",
+         params="acpi=off lapic=notscdeadline no-kvmclock"),
 ]
 
 
@@ -55,12 +60,14 @@ class Report:
 
     def __init__(self, boot):
         self.boot = boot
-        options = ["-c", boot.cpus, "-m", f"{boot.memory}M"]
+        options = ["-c", boot.cpus, "-m", f"{boot.memory}M", "--stats"]
         if boot.how:
             options += ["--boot", boot.how]
+        if not boot.acpi:
+            options += ["--no-reboot"]  # it cannot power off, so the report ends by a reset
         self.tane = Tane("-k", linux.kernel(boot.kind, boot.image), "-i", linux.initramfs(),
                          *options, "-p", f"quiet {boot.params} tane.script=/report.sh")
-        self.tane.expect("== time\r*\n")
+        self.tane.expect("== time\r*\n", 150)
         self.host_time = time.time()
         self.tane.status = self.tane.wait(180)
         found = re.split(r"^== (\w+)\n", self.tane.text(), flags=re.M)
@@ -85,7 +92,19 @@ def test_runs_to_its_end(boot):
     assert "end" in boot.parts
     assert boot.tane.status == 0
     warning = r"(tane: warning: \d+ CPUs are more than the \d+ that KVM recommends.*\n)?"
-    assert re.fullmatch(warning, boot.tane.error_text())
+    assert re.match(warning + "tane: statistics\n", boot.tane.error_text())
+    with open(linux.kernel(boot.boot.kind, "version"), encoding="ascii") as file:
+        assert boot.uname == file.read()
+
+
+def test_statistics(boot):
+    text = boot.tane.error_text()
+    first, milestone = (float(re.search(rf"time to {what} +([\d.]+) ms", text)[1])
+                        for what in ("the first KVM_RUN", "milestone 1"))
+    assert 0 < first < milestone
+    assert int(re.search(r"exit io +(\d+)", text)[1]) > 100
+    assert re.search(r"port uart16550.0 +0x3f8 +reads \d+ +writes \d+", text)
+    assert int(re.search(r"(\d+) KiB at its peak", text)[1]) < 200 * 1024
 
 
 def test_cpus(boot):
@@ -129,19 +148,26 @@ def test_memory_map(boot):
 
 COMPLAINTS = re.compile(
     r"ACPI (BIOS )?(Error|Warning|Exception)|ACPI: .*([Ii]nvalid|[Ff]ail|[Bb]ad )"
-    r"|\[Firmware (Bug|Warn|Info)|BIOS bug|[Ff]irmware bug|MP-BIOS|MP-table"
-    r"|MPTABLE: .*(bad|error|invalid)|BIOS has|not connected to IO-APIC|nobody cared"
-    r"|[Ss]purious|e820: .*(overlap|invalid)|BUG:|Oops|soft lockup|rcu.*stall"
-    r"|i8042: .*([Ff]ail|[Nn]o controller|timeout)|unable to|can't (find|derive)"
-    r"|IRQ .*not free|unexpected IRQ|request_irq|clocksource.*skewed|legacy IRQ",
-    re.I)
+    r"|\[Firmware (Bug|Warn|Info)|BIOS bug|[Ff]irmware bug|MP-BIOS|BIOS has"
+    r"|MPTABLE: .*(bad|not|error|invalid)|MP-table.*(bad|not|error)"
+    r"|not connected to IO-APIC|nobody cared|[Ss]purious|IRQ.*not free|unexpected IRQ"
+    r"|APIC.*(not setup|failed)|topology.*(wrong|inconsistent)|inconsistent MTRR"
+    r"|Unable to calibrate|clocksource.*skewed|can't (find|derive)"
+    r"|i8042: .*(fail|timeout)|e820: .*(overlap|invalid)"
+    r"|BUG:|Oops|WARNING: CPU|Call Trace|soft lockup|rcu.*stall")
+# QEMU's emulation of L1's CPU does not tell KVM when the guest writes XCR0, so the
+# size that CPUID gives is too small; with QEMU as the VMM the same warning comes.
+XSAVE_WARNING = re.compile(r"WARNING: CPU: 0 .*fpu__init_system_xstate|Call Trace:")
 
 
 def test_kernel_complains_about_nothing(boot):
     """Neither about the tables nor about a chip."""
     lines = [line for line in boot.dmesg.splitlines() if COMPLAINTS.search(line)]
-    harmless = ("PCI: Fatal: No config space", "Speculative", "TAA:", "SRBDS:", "MMIO Stale")
-    assert [line for line in lines if not any(word in line for word in harmless)] == []
+    if "XSAVE consistency problem" in boot.dmesg and os.environ.get("TANE_LAB"):
+        lines = [line for line in lines if not XSAVE_WARNING.search(line)]
+    if not boot.boot.kvm_clocks:  # it was asked to do without them
+        lines = [line for line in lines if "Unable to calibrate" not in line]
+    assert lines == []
 
 
 def test_tables(boot):
@@ -167,16 +193,20 @@ def test_interrupts(boot):
     names = {row[-1]: row for row in rows.values()}
     for name in ["ttyS0", "rtc0"] + (["acpi"] if boot.boot.acpi else []):
         assert names[name][count] == "IO-APIC", name
-    assert int(names["ttyS0"][0]) > 0 or count > 1
+    assert sum(map(int, names["ttyS0"][:count])) > 0
+    assert len(rows["LOC"]) > count
     assert all(int(ticks) > 0 for ticks in rows["LOC"][:count])
+    if not boot.boot.kvm_clocks:
+        assert names["timer"][count] == "IO-APIC"
+        assert sum(map(int, names["timer"][:count])) > 50
     assert rows["ERR"] == ["0"] and rows["MIS"] == ["0"]
 
 
 def test_clock(boot):
-    assert boot.clocksource == "kvm-clock\n"
     assert "Hypervisor detected: KVM" in boot.dmesg
-    assert "TSC deadline timer available" in boot.dmesg
     assert "x2apic enabled" in boot.dmesg
+    assert (boot.clocksource == "kvm-clock\n") == boot.boot.kvm_clocks
+    assert ("TSC deadline timer available" in boot.dmesg) == boot.boot.kvm_clocks
     before, after = map(float, boot.sleep.split())
     assert 0.99 <= after - before < 5
 
@@ -205,5 +235,6 @@ def test_serial_ports(boot):
 def test_command_line(boot):
     """The default words and ours; nothing that works around anything."""
     line = re.search(r"Command line: (.*)", boot.dmesg)[1]
-    assert line.split() == ["console=ttyS0", "quiet", *boot.boot.params.split(),
+    default = ["console=ttyS0"] + ([] if boot.boot.acpi else ["panic=-1"])
+    assert line.split() == [*default, "quiet", *boot.boot.params.split(),
                             "tane.script=/report.sh"]
