@@ -102,7 +102,7 @@ static char *dump(const struct vcpu *vcpu)
 __attribute__((format(printf, 2, 3))) static void die(struct vcpu *vcpu, const char *fmt,
 						      ...)
 {
-	char message[128];
+	char message[256];
 	va_list ap;
 
 	va_start(ap, fmt);
@@ -209,7 +209,9 @@ static void handle_exit(struct vcpu *vcpu)
 	case KVM_EXIT_INTERNAL_ERROR:
 		die(vcpu, "KVM internal error, suberror %u%s", run->internal.suberror,
 		    run->internal.suberror == KVM_INTERNAL_ERROR_EMULATION
-			    ? " (it cannot emulate the instruction)"
+			    ? " (it cannot emulate an instruction; a KVM without "
+			      "hardware virtualization runs no stock kernels, "
+			      "tane-lab does)"
 			    : "");
 		return;
 	default:
