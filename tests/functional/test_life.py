@@ -87,7 +87,10 @@ def test_a_reset_makes_everything_new():
                    "onboot 2", "info")
     first, second = tane.text().split("boot 02\n")
     assert "rdl 02000000 = 12345678" in first
-    looks = [re.findall(r"= (\w+)", part)[:len(look)] for part in (first, second)]
+    looks = [[int(value, 16) for value in re.findall(r"= (\w+)", part)[:len(look)]]
+             for part in (first, second)]
+    for values in looks:
+        values[2] &= ~0x10  # port 0x61: the refresh bit toggles as time goes by
     assert looks[0] == looks[1]
     assert "magic 00000000 = 2badb002" in second
     assert tane.status == 0

@@ -123,7 +123,7 @@ def test_cpus(boot):
         flags = cpu["flags"].split()
         assert "hypervisor" in flags
         assert "x2apic" in flags
-        assert "tsc_deadline_timer" in flags
+        assert ("tsc_deadline_timer" in flags) != ("notscdeadline" in boot.boot.params)
 
 
 def test_memory(boot):
@@ -165,6 +165,8 @@ def test_kernel_complains_about_nothing(boot):
     lines = [line for line in boot.dmesg.splitlines() if COMPLAINTS.search(line)]
     if "XSAVE consistency problem" in boot.dmesg and os.environ.get("TANE_LAB"):
         lines = [line for line in lines if not XSAVE_WARNING.search(line)]
+    if os.environ.get("TANE_LAB"):  # where a CPU may stand still for a while, docs/lab.md
+        lines = [line for line in lines if not re.search("soft lockup|rcu.*stall", line)]
     if not boot.boot.kvm_clocks:  # it was asked to do without them
         lines = [line for line in lines if "Unable to calibrate" not in line]
     assert lines == []
@@ -223,7 +225,8 @@ def test_time_of_day(boot):
 def test_random_numbers_at_once(boot):
     """By the seed in setup_data; PVH has no place for one."""
     at_once = "[    0.000000] random: crng init done" in boot.dmesg
-    assert at_once == (boot.boot.how != "pvh")
+    by_pvh = boot.boot.how == "pvh" or (boot.boot.image, boot.boot.how) == ("vmlinux", None)
+    assert at_once != by_pvh
 
 
 def test_serial_ports(boot):
