@@ -9,18 +9,24 @@ line for each round to stderr. It needs the standard library only, since it
 runs in the lab.
 
 A boot is timed on CLOCK_MONOTONIC, from just before the process is spawned, to
-  init       the marker's arrival on the serial console, which is a pipe
-  end        the end of the process
-One more boot of each machine comes first, to fill the page cache.
+  init  the guest's first process runs: its words are on the serial console
+  up    its init is ready for a command, and says so
+  end   the process has ended
+The console is a pipe. One more boot of each machine comes first, to fill the
+page cache.
 
 Nothing else is done to boots that are timed. A few more, afterwards, are looked
 at closely, the same way for every machine:
   first_run   spawn to the first entry into the guest (tracepoint kvm:kvm_entry)
-and, with the process stopped at the marker, what it has by then:
+and, with the process stopped when its init is up, what it has by then:
   user_exits  exits to user space (tracepoint kvm:kvm_userspace_exit)
   kvm         KVM's own counters of the VM (debugfs); "exits" are all exits
   memory      resident outside the one mapping that is guest RAM (smaps)
 What needs root or tracefs and cannot be had is null.
+
+Two other plans look at tane alone: the time until the first KVM_RUN as --stats
+tells it, and how its phases share that time, read off its system calls
+(tracepoints raw_syscalls:*, which cost it a few per cent).
 """
 import contextlib
 import glob
@@ -39,7 +45,12 @@ EXIT_REASONS = {2: "io", 6: "mmio"}
 KVM_COUNTERS = "exits io_exits mmio_exits halt_exits irq_exits insn_emulation".split()
 STOP_SECONDS = 5
 END_SECONDS = 60  # from the marker to the end of the process
-FIRST_RUN_CPU_SECONDS = 0.05
+FIRST_RUN_CPU_SECONDS = 0.3
+
+# System calls and ioctls that begin or end a phase, x86-64.
+SYS_MMAP, SYS_IOCTL, SYS_PREAD, SYS_CLOCK_GETTIME = 9, 16, 17, 228
+KVM_CREATE_VM, KVM_RUN, KVM_SET_SREGS = 0xae01, 0xae80, 0x4138ae84
+CLOCK_PROCESS_CPUTIME_ID = 2
 CONSOLE_LINES = 40
 
 
@@ -68,6 +79,8 @@ class Tracer:
             subprocess.run(["mount", "-t", "tracefs", "tracefs", TRACING], check=True,
                            stdin=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         self.path = f"{TRACING}/instances/tane-bench-{os.getpid()}"
+        self.calls = self.path + "/events/raw_syscalls/enable"
+        self.execs = self.path + "/events/sched/sched_process_exec/enable"
         os.mkdir(self.path)
         self.entry = self.path + "/events/kvm/kvm_entry"
         self.exit = self.path + "/events/kvm/kvm_exit"
@@ -92,6 +105,9 @@ class Tracer:
         for event, trigger in ((self.exit, self.FIRST), (self.user_exit, self.COUNT)):
             with contextlib.suppress(OSError):  # it was not set
                 write(event + "/trigger", "!" + trigger)
+        write(self.calls, "0")
+        write(self.execs, "0")
+        write(self.path + "/set_event_pid", "")
         write(self.path + "/trace", "")
 
     def arm(self):
@@ -100,6 +116,22 @@ class Tracer:
         write(self.exit + "/trigger", self.FIRST)
         write(self.user_exit + "/trigger", self.COUNT)
         write(self.entry + "/enable", "1")
+
+    def arm_calls(self, command):
+        """The command whose system calls, and its threads', will be noted."""
+        self.disarm()
+        write(self.path + "/buffer_size_kb", "4096")
+        write(self.path + "/options/event-fork", "1")
+        write(self.calls, "1")
+        write(self.execs, "1")
+        return ["/bin/sh", "-c", f'echo $$ >{self.path}/set_event_pid && exec "$@"',
+                "sh", *command]
+
+    def events(self):
+        """(thread, seconds, name, text) of all that was noted."""
+        pattern = r"-(\d+) +\[\d+\] \S+ +(\d+\.\d+): (\w+): ?(.*)"
+        return [(int(thread), float(at), name, text) for thread, at, name, text
+                in re.findall(pattern, read(self.path + "/trace"))]
 
     def first_entry(self):
         """Seconds on CLOCK_MONOTONIC, or None."""
@@ -244,13 +276,15 @@ def inspect(process, ram, tracer):
     return found
 
 
-def boot(machine, plan, at_marker):
-    """One boot: its times, and what at_marker(process) finds."""
+def boot(machine, plan, when_up):
+    """One boot: its times, and what when_up(process) finds."""
     process = Process(machine["command"])
     try:
-        process.wait_for(plan["marker"].encode(), plan["timeout"])
-        result = {"init": process.since_start()}
-        result.update(at_marker(process))
+        result = {}
+        for name, text in plan["markers"].items():
+            process.wait_for(text.encode(), plan["timeout"])
+            result[name] = process.since_start()
+        result.update(when_up(process))
         status = process.wait(END_SECONDS)
         result["end"] = process.since_start()
         if status:
@@ -284,7 +318,7 @@ def close_look(plan, results, tracer):
 
 def measure_series(plan, tracer):
     names = [machine["name"] for machine in plan["machines"]]
-    results = {name: {"init": [], "end": []} for name in names}
+    results = {name: {key: [] for key in (*plan["markers"], "end")} for name in names}
     print(f"bench: {plan['title']}", file=sys.stderr)
     for machine in plan["machines"]:
         boot(machine, plan, lambda process: {})
@@ -351,12 +385,100 @@ def measure_first_runs(plan):
     return results
 
 
+class Calls:
+    """What the tracer noted, from the command's start on."""
+
+    def __init__(self, events):
+        execs = [n for n, event in enumerate(events) if event[2] == "sched_process_exec"]
+        self.start = events[execs[-1]][1]
+        self.list = []  # (thread, seconds, is its end, number, arguments or result)
+        for thread, at, name, text in events[execs[-1]:]:
+            match = re.match(r"NR (\d+) (.*)", text)
+            if match and name == "sys_enter":
+                args = [int(word, 16) for word in match[2].strip("()").split(", ")]
+                self.list.append((thread, at, False, int(match[1]), args))
+            elif match:
+                self.list.append((thread, at, True, int(match[1]), match[2]))
+
+    def find(self, what, test, after=0):
+        """When the first such call began and ended."""
+        for n, (thread, at, is_end, number, args) in enumerate(self.list):
+            if not is_end and at > after and test(number, args):
+                for call in self.list[n:]:
+                    if call[0] == thread and call[2] and call[3] == number:
+                        return at, call[1]
+                return at, None
+        raise Failure(f"no {what} among the system calls")
+
+    def ioctl(self, name, request):
+        return self.find(name, lambda number, args:
+                         number == SYS_IOCTL and args[1] == request)
+
+
+def is_kernel_read(number, args):
+    """Of a file of a MiB and more: by pread, or as a mapping."""
+    return (args[2] >= 1 << 20 if number == SYS_PREAD else
+            number == SYS_MMAP and args[1] >= 1 << 20 and args[4] < 1 << 16)
+
+
+def phases(calls):
+    """Milliseconds of each phase."""
+    main_at = calls.find("clock_gettime", lambda number, args: args[0] ==
+                         CLOCK_PROCESS_CPUTIME_ID and number == SYS_CLOCK_GETTIME)[0]
+    created = calls.ioctl("KVM_CREATE_VM", KVM_CREATE_VM)[1]
+    read_at, read_end = calls.find("read of the kernel", is_kernel_read, created)
+    loaded = calls.ioctl("KVM_SET_SREGS", KVM_SET_SREGS)[0]
+    run = calls.ioctl("KVM_RUN", KVM_RUN)[0]
+    times = (("exec to main()", calls.start, main_at),
+             ("to the VM", main_at, created),
+             ("machine, vCPU threads", created, read_at),
+             ("read the kernel", read_at, read_end),
+             ("unpack, place, initrd, tables", read_end, loaded),
+             ("reset, start", loaded, run),
+             ("sum: exec to KVM_RUN", calls.start, run))
+    return {name: (end - start) * 1000 for name, start, end in times}
+
+
+def trace_start(item, tracer, timeout):
+    """Start tane, end it once its guest runs; the phases of its start."""
+    process = Process(tracer.arm_calls(item["command"]))
+    try:
+        deadline = time.monotonic() + timeout
+        while cpu_seconds(process.pid, "vcpu 0") < FIRST_RUN_CPU_SECONDS:
+            if not process.read(0.05):
+                break
+            if time.monotonic() > deadline:
+                raise Failure(f"the guest does not run within {timeout} s")
+        return phases(Calls(tracer.events()))
+    except Failure as failure:
+        raise Failure(f"{item['name']}: {failure}\n{process.console()}") from None
+    finally:
+        process.kill()
+        tracer.disarm()
+
+
+def measure_phases(plan, tracer):
+    if not tracer:
+        raise Failure("phases need tracefs, and root")
+    results = {}
+    for item in plan["phases"]:
+        trace_start(item, tracer, plan["timeout"])  # fills the page cache
+        rounds = [trace_start(item, tracer, plan["timeout"])
+                  for _ in range(plan["rounds"])]
+        results[item["name"]] = {name: [times[name] for times in rounds]
+                                 for name in rounds[0]}
+    return results
+
+
 def main():
     plan = json.loads(sys.argv[1])
     tracer = None
     try:
         if "items" in plan:
             results = measure_first_runs(plan)
+        elif "phases" in plan:
+            tracer = open_tracer()
+            results = measure_phases(plan, tracer)
         else:
             tracer = open_tracer()
             results = [measure_series(series, tracer) for series in plan["series"]]
