@@ -14,7 +14,8 @@
  *	outsb P TEXT			write TEXT by one `rep outsb`
  *	rdb A, rdw A, rdl A		read memory
  *	wrb A V, wrw A V, wrl A V	write it
- *	until P MASK V			read port P until the bits of MASK are V
+ *	until P MASK V			read port P until the bits of MASK are V, or too long
+ *	wait N				let N sixteenths of a second pass
  *	say TEXT			print it
  *	com1 TEXT			print it and a line feed on COM1, as a driver does
  *	lines N				print N numbered lines on COM1, as a driver does
@@ -48,7 +49,9 @@
 #define PM1_SLP_EN    0x2000
 #define SLP_TYP_S5    5
 
-#define MANY 1000000u /* tries before `until` gives up */
+#define PM_TIMER 0x608
+#define TICKS    (3579545u / 16) /* of the PM timer in a sixteenth of a second */
+#define PATIENCE (16 * 20)       /* how long `until` tries */
 
 struct multiboot_info {
 	uint32_t flags, mem_lower, mem_upper, boot_device, cmdline, mods_count, mods_addr;
@@ -297,12 +300,23 @@ static void do_until(const char *command)
 {
 	const uint16_t port = (uint16_t)next_number();
 	const uint32_t mask = next_number(), value = next_number();
-	uint32_t tries = 0;
+	const uint32_t start = inl(PM_TIMER);
+	bool found;
 
-	while (tries < MANY && (inb(port) & mask) != value)
-		tries++;
+	do {
+		found = (inb(port) & mask) == value;
+	} while (!found && inl(PM_TIMER) - start < PATIENCE * TICKS);
 	print(command);
-	print(tries < MANY ? " = yes\n" : " = no\n");
+	print(found ? " = yes\n" : " = no\n");
+}
+
+static void do_wait(const char *command)
+{
+	const uint32_t start = inl(PM_TIMER), ticks = next_number() * TICKS;
+
+	(void)command;
+	while (inl(PM_TIMER) - start < ticks)
+		;
 }
 
 static void do_say(const char *command)
@@ -492,14 +506,15 @@ static const struct {
 	{ "rdl", do_read_memory },  { "wrb", do_write_memory },
 	{ "wrw", do_write_memory }, { "wrl", do_write_memory },
 	{ "insb", do_insb },        { "outsb", do_outsb },
-	{ "until", do_until },      { "say", do_say },
-	{ "com1", do_com1 },        { "lines", do_lines },
-	{ "blast", do_blast },      { "debuglines", do_blast },
-	{ "receive", do_receive },  { "info", do_info },
-	{ "cpuid", do_cpuid },      { "boots", do_boots },
-	{ "onboot", do_onboot },    { "button", do_button },
-	{ "sleep", do_sleep },      { "halt", do_halt },
-	{ "spin", do_spin },        { "fault", do_fault },
+	{ "until", do_until },      { "wait", do_wait },
+	{ "say", do_say },          { "com1", do_com1 },
+	{ "lines", do_lines },      { "blast", do_blast },
+	{ "debuglines", do_blast }, { "receive", do_receive },
+	{ "info", do_info },        { "cpuid", do_cpuid },
+	{ "boots", do_boots },      { "onboot", do_onboot },
+	{ "button", do_button },    { "sleep", do_sleep },
+	{ "halt", do_halt },        { "spin", do_spin },
+	{ "fault", do_fault },
 };
 
 static void run_command(const char *word)

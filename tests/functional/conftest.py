@@ -93,8 +93,8 @@ def pytest_runtest_makereport(item, call):
     """A failed test shows its guests and how to repeat it."""
     report = (yield).get_result()
     if report.failed and call.when != "teardown":
-        machines = tane.started + [value for value in item.funcargs.values()
-                                   if isinstance(value, tane.Tane)]
+        shared = [getattr(value, "tane", None) for value in item.funcargs.values()]
+        machines = tane.started + [value for value in shared if isinstance(value, tane.Tane)]
         for machine in {id(m): m for m in machines}.values():
             report.sections.append(("tane", machine.describe()))
         where = "lab" if os.environ.get("TANE_LAB") else "host"
