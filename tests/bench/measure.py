@@ -34,6 +34,7 @@ import json
 import os
 import re
 import select
+import shlex
 import signal
 import subprocess
 import sys
@@ -292,7 +293,7 @@ def boot(machine, plan, when_up):
         return result
     except Failure as failure:
         raise Failure(f"{machine['name']}: {failure}\n  $ "
-                      f"{' '.join(machine['command'])}\n{process.console()}") from None
+                      f"{shlex.join(machine['command'])}\n{process.console()}") from None
     finally:
         process.kill()
 
@@ -368,7 +369,7 @@ def first_run(item, timeout):
             raise Failure("no --stats")
         return float(found[1]), int(peak[1])
     except Failure as failure:
-        raise Failure(f"{item['name']}: {failure}\n  $ {' '.join(item['command'])}\n"
+        raise Failure(f"{item['name']}: {failure}\n  $ {shlex.join(item['command'])}\n"
                       f"{process.console()}") from None
     finally:
         process.kill()
