@@ -17,6 +17,11 @@
 #define CONFIG_MAX_UARTS   4
 #define CONFIG_MAX_CPUS    4096 /* what the firmware tables can describe */
 
+#define CONFIG_MAX_DISKS    16
+#define CONFIG_MAX_NETS     8
+#define CONFIG_MAX_PORTS    16 /* of the virtio console, hvc0 among them */
+#define CONFIG_MAX_FORWARDS 16
+
 #define CONFIG_DEFAULT_MEMORY (512ull << 20)
 
 /* How the kernel is entered. */
@@ -34,6 +39,74 @@ enum serial_kind {
 	SERIAL_NULL,    /* output is dropped */
 	SERIAL_PTY,     /* a new pseudo terminal */
 	SERIAL_FILE,    /* output is appended to a file, FIFO or device */
+};
+
+/* The medium between a virtio device and its driver. */
+enum virtio_transport {
+	VIRTIO_PCI,
+	VIRTIO_MMIO,
+};
+
+/* How blocks are read and written. */
+enum block_engine {
+	BLOCK_ENGINE_AUTO, /* io_uring, or threads where the host has none */
+	BLOCK_ENGINE_IO_URING,
+	BLOCK_ENGINE_THREADS,
+};
+
+struct config_disk {
+	const char *path;
+	const char *id; /* GET_ID, at most 20 bytes; NULL: none */
+	bool read_only;
+	bool direct; /* past the host's page cache (O_DIRECT) */
+	unsigned
+		block_size; /* logical, 512 to 4096; 0: the host device's, 512 for files */
+	unsigned queues;    /* 0: one per CPU */
+	enum block_engine engine;
+};
+
+enum net_kind {
+	NET_USER, /* libslirp: no privileges */
+	NET_TAP,
+};
+
+/* A port of the host that leads to one of the guest. Addresses in network order. */
+struct config_forward {
+	bool udp;
+	uint32_t host_address; /* 0: all; the default is 127.0.0.1 */
+	uint16_t host_port;
+	uint32_t guest_address; /* 0: the one that DHCP gives */
+	uint16_t guest_port;
+};
+
+struct config_net {
+	enum net_kind kind;
+	bool has_mac;
+	uint8_t mac[6];
+	unsigned mtu;   /* 0: 1500, not told */
+	bool link_down; /* begin with no carrier */
+
+	/* NET_USER */
+	uint32_t network; /* network order; 0: 10.0.2.0 */
+	unsigned prefix;  /* bits of the network; 0: 24 */
+	bool loopback;    /* the guest reaches the host's 127.0.0.1 */
+	bool no_ipv6;
+	const char *hostname;
+	struct config_forward forwards[CONFIG_MAX_FORWARDS];
+	unsigned nr_forwards;
+
+	/* NET_TAP: by name, or opened by somebody else; neither: a new one */
+	const char *ifname;
+	int fd;          /* -1: none */
+	unsigned queues; /* 0: one per CPU for a tap of ours, else one */
+	bool vhost;
+};
+
+struct config_port {
+	const char *name; /* NULL: none */
+	enum serial_kind kind;
+	const char *path; /* SERIAL_FILE */
+	bool is_console;  /* hvcN, else /dev/vport...; port 0 is always a console */
 };
 
 struct vm_config {
@@ -55,6 +128,22 @@ struct vm_config {
 		enum serial_kind kind;
 		const char *path;    /* SERIAL_FILE */
 	} serials[CONFIG_MAX_UARTS]; /* COM1 to COM4 */
+
+	enum virtio_transport virtio;
+	bool packed;         /* offer packed rings */
+	unsigned io_threads; /* 0: the main loop serves the devices too */
+
+	struct config_disk disks[CONFIG_MAX_DISKS];
+	unsigned nr_disks;
+	struct config_net nets[CONFIG_MAX_NETS];
+	unsigned nr_nets;
+	struct config_port ports[CONFIG_MAX_PORTS]; /* of the virtio console */
+	unsigned nr_ports;                          /* 0: there is none */
+	bool rng;
+	bool balloon;
+	uint64_t balloon_size;    /* bytes to take from the guest */
+	bool balloon_keep_on_oom; /* do not deflate when the guest runs out of memory */
+	uint32_t vsock_cid;       /* 0: no vsock; else 3 or above */
 
 	bool debug_exit; /* the port 0xf4 ends the VM */
 	bool no_reboot;  /* a reset of the guest ends the VM */
