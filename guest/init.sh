@@ -6,32 +6,13 @@
 # It mounts what a shell expects, says "tane: init up" on the console and in
 # the milestone register (I/O port 0xe8), and gives a shell with job control.
 # When the shell ends, so does the machine. On the kernel command line
+#   tane.modules=NAME,NAME...  loads these modules and what they need first;
+#                      "tools/initramfs --modules" puts them in
 #   tane.run=BASE64    runs this shell script instead (base64, no line breaks)
 #   tane.script=PATH   runs this file of the initramfs instead
 
-PATH=/bin:/sbin:/usr/bin:/usr/sbin
+PATH=/usr/sbin:/usr/bin:/sbin:/bin
 export PATH HOME=/root TERM="${TERM:-linux}"
-
-mount -t proc proc /proc
-mount -t sysfs sys /sys
-mount -t devtmpfs dev /dev 2>/dev/null || {
-	mount -t tmpfs -o mode=755 dev /dev
-	mdev -s
-	[ -e /dev/console ] || mknod /dev/console c 5 1
-	[ -e /dev/null ] || mknod -m 666 /dev/null c 1 3
-}
-mkdir -p /dev/pts /dev/shm
-mount -t devpts devpts /dev/pts 2>/dev/null
-mount -t tmpfs -o mode=1777 tmp /tmp
-mount -t tmpfs -o mode=755 run /run
-ifconfig lo 127.0.0.1 up 2>/dev/null
-
-echo "tane: init up"
-if [ -c /dev/port ]; then
-	printf '\001' | dd of=/dev/port bs=1 seek=232 2>/dev/null
-elif [ -x /bin/milestone ]; then
-	milestone 1
-fi
 
 # Whether the kernel has parameter $1; its value goes to $value. The words may
 # hold any character, so they are not expanded.
@@ -51,6 +32,44 @@ parameter()
 	set +f
 	return 1
 }
+
+# Load module $1, unless it is built in.
+load()
+{
+	grep -q "/$1\.ko" "/lib/modules/$(uname -r)/modules.builtin" 2>/dev/null ||
+		modprobe "$1" || echo "tane: init cannot load $1"
+}
+
+mount -t proc proc /proc
+mount -t sysfs sys /sys
+mount -t devtmpfs dev /dev 2>/dev/null || {
+	mount -t tmpfs -o mode=755 dev /dev
+	mdev -s
+	[ -e /dev/console ] || mknod /dev/console c 5 1
+	[ -e /dev/null ] || mknod -m 666 /dev/null c 1 3
+}
+mkdir -p /dev/pts /dev/shm
+mount -t devpts devpts /dev/pts 2>/dev/null
+mount -t tmpfs -o mode=1777 tmp /tmp
+mount -t tmpfs -o mode=755 run /run
+ifconfig lo 127.0.0.1 up 2>/dev/null
+
+if parameter tane.modules; then
+	for module in $(echo "$value" | tr , ' '); do
+		load "$module"
+	done
+	# A console whose driver came just now; without one this cannot be opened.
+	if (: </dev/console >/dev/console) 2>/dev/null; then
+		exec </dev/console >/dev/console 2>&1
+	fi
+fi
+
+echo "tane: init up"
+if [ -c /dev/port ]; then
+	printf '\001' | dd of=/dev/port bs=1 seek=232 2>/dev/null
+elif [ -x /bin/milestone ]; then
+	milestone 1
+fi
 
 cd /root || cd /
 if parameter tane.run; then

@@ -1,9 +1,30 @@
 # SPDX-License-Identifier: BSD-2-Clause
-"""Debian's stock kernels, and an initramfs for them, see tools/kernel and tools/initramfs."""
+"""Debian's stock kernels, and what they boot into, see tools/kernel and tools/initramfs.
+
+The guest of start(), run() and shell() is busybox with guest/init.sh; a script
+runs in it as root. Three arguments add to that:
+
+    linux.run("mount -t ext4 /dev/vda /mnt && fio ...", "-d", disk,
+              load=linux.VIRTIO, programs=["fio"], kind="generic")
+
+load      drivers to load before the script, words of MODULES; the kernel loads
+          others of MODULES when they are asked for (mount loads its file system).
+          VIRTIO are those that any virtio device of tane may need.
+programs  programs of the host, words of PROGRAMS, at their own paths. busybox's shell
+          prefers its applets, so one of the same name would have to be run by its path.
+kind      "cloud" or "generic", Debian's kernels.
+
+In the guest `udhcpc -i eth0 -n -q -f` fetches an address; `dropbear -R -E -B` lets
+root in by SSH (a file ROOT/.ssh/authorized_keys can be an archive() of the test's).
+Archives of modules and programs are made by tests/run before the lab starts, or
+when first asked for, and again when what they are made from changes.
+"""
 import base64
 import functools
 import glob
+import hashlib
 import os
+import shutil
 import subprocess
 import sys
 
@@ -11,6 +32,17 @@ import tane
 
 PROMPT = "(~|/root) # "
 REPORT = os.path.join(os.path.dirname(__file__), "report.sh")
+TOOL = os.path.join(tane.ROOT, "tools/initramfs")
+LONG_SCRIPT = 1000  # bytes; Linux takes 2048 of a command line
+
+VIRTIO = ("virtio_pci virtio_mmio virtio_blk virtio_net virtio_console virtio_rng "
+          "virtio_balloon vmw_vsock_virtio_transport")
+# What the guests can load. Some of it is built into one kernel or the other.
+MODULES = {
+    "cloud": f"{VIRTIO} ext4 xfs vfat nls_cp437 nls_ascii loop button evdev",
+    "generic": f"{VIRTIO} ext4 xfs vfat nls_cp437 nls_ascii loop button evdev 9p 9pnet_virtio",
+}
+PROGRAMS = ("fio", "iperf3", "dropbear", "dropbearkey", "lspci", "ethtool", "socat")
 
 
 @functools.lru_cache(None)
@@ -25,11 +57,10 @@ def kernel(kind, name="vmlinuz"):
 def initramfs():
     """busybox, the init script and report.sh."""
     path = os.path.join(tane.GUESTS, "initramfs.cpio")
-    tool = os.path.join(tane.ROOT, "tools/initramfs")
-    init = os.path.join(tane.ROOT, "guest/init.sh")
-    if not tane.newer(path, [tool, init, REPORT]):
+    scripts = [os.path.join(tane.ROOT, "guest", name) for name in ("init.sh", "dhcp.sh")]
+    if not tane.newer(path, [TOOL, REPORT, *scripts]):
         os.makedirs(tane.GUESTS, exist_ok=True)
-        subprocess.run([tool, path, REPORT], check=True)
+        subprocess.run([TOOL, path, REPORT], check=True)
     return path
 
 
@@ -49,27 +80,82 @@ def archive(name, files):
     return path
 
 
-def modules(kind, *names):
-    """A cpio archive with these modules of a kernel in its root."""
-    root = kernel(kind, "root")
-    files = {}
-    for name in names:
-        path, = glob.glob(f"{root}/lib/modules/*/kernel/**/{name}.ko", recursive=True)
-        with open(path, "rb") as file:
-            files[f"{name}.ko"] = file.read()
-    return archive(f"modules-{kind}-{'-'.join(names)}.cpio", files)
+def part(name, *options, made_from):
+    """An archive that tools/initramfs makes. What it depends on is in its name."""
+    key = hashlib.sha256(repr((options, made_from)).encode())
+    for source in (TOOL, os.path.join(tane.ROOT, "tools/newc.py")):
+        with open(source, "rb") as file:
+            key.update(file.read())
+    path = os.path.join(tane.GUESTS, f"{name}-{key.hexdigest()[:12]}.cpio")
+    if not os.path.exists(path):
+        os.makedirs(tane.GUESTS, exist_ok=True)
+        for old in glob.glob(os.path.join(tane.GUESTS, f"{name}-{'?' * 12}.cpio")):
+            os.unlink(old)
+        subprocess.run([TOOL, "--part", *options, path], check=True)
+    return path
+
+
+@functools.lru_cache(None)
+def modules(kind):
+    """All of MODULES for a kernel, with what they need."""
+    folder = os.path.dirname(kernel(kind))
+    with open(os.path.join(folder, "version"), encoding="ascii") as file:
+        version = file.read()
+    return part(f"modules-{kind}", "--kernel", folder, "--modules",
+                MODULES[kind].replace(" ", ","), made_from=version)
+
+
+@functools.lru_cache(None)
+def program(name):
+    """One of PROGRAMS with its libraries."""
+    assert name in PROGRAMS, f"{name} is not in linux.PROGRAMS"
+    path = shutil.which(name, path=os.environ["PATH"] + ":/usr/sbin:/sbin")
+    assert path, f"{name} is not installed (tools/setup test)"
+    info = os.stat(path)
+    return part(name, "--program", path, made_from=(info.st_size, info.st_mtime))
+
+
+def prepare():
+    """Make all archives."""
+    initramfs()
+    for kind in MODULES:
+        modules(kind)
+    for name in PROGRAMS:
+        program(name)
 
 
 def parameters(script, params=""):
     """A kernel command line that makes init run this shell script."""
     encoded = base64.b64encode(script.encode()).decode()
-    return f"quiet {params} tane.run={encoded}".replace("  ", " ")
+    return " ".join(f"quiet {params} tane.run={encoded}".split())
 
 
-def start(script, *options, params="", kind="cloud", initrd=None, **more):
+def additions(kind, load, programs):
+    """Options of tane and kernel parameters for `modules` and `programs`."""
+    options = []
+    for name in programs:
+        options += ["-i", program(name)]
+    if not load:
+        return options, ""
+    words = load.split() if isinstance(load, str) else list(load)
+    unknown = set(words) - set(MODULES[kind].split())
+    assert not unknown, f"{unknown} not in linux.MODULES of {kind}"
+    return [*options, "-i", modules(kind)], f"tane.modules={','.join(words)}"
+
+
+def start(script, *options, params="", kind="cloud", initrd=None, load=(), programs=(),
+          **more):
     """Boot; the guest runs the script and powers off. A Tane."""
-    return tane.Tane("-k", kernel(kind), "-i", initrd or initramfs(),
-                     "-p", parameters(script, params), *options, **more)
+    added, words = additions(kind, load, programs)
+    words = f"{words} {params}"
+    if len(script) > LONG_SCRIPT:
+        name = hashlib.sha256(script.encode()).hexdigest()[:12]
+        added += ["-i", archive(f"script-{name}.cpio", {"script": script.encode()})]
+        words = f"quiet {words} tane.script=/script"
+    else:
+        words = parameters(script, words)
+    return tane.Tane("-k", kernel(kind), "-i", initrd or initramfs(), *added, "-p", words,
+                     *options, **more)
 
 
 def run(script, *options, seconds=tane.DEADLINE, **more):
@@ -79,10 +165,11 @@ def run(script, *options, seconds=tane.DEADLINE, **more):
     return machine
 
 
-def shell(*options, params="", kind="cloud", stdin="pty", **more):
+def shell(*options, params="", kind="cloud", stdin="pty", load=(), programs=(), **more):
     """Boot to a shell on the console and wait for its prompt."""
-    machine = tane.Tane("-k", kernel(kind), "-i", initramfs(), "-p", f"quiet {params}",
-                        *options, stdin=stdin, **more)
+    added, words = additions(kind, load, programs)
+    machine = tane.Tane("-k", kernel(kind), "-i", initramfs(), *added,
+                        "-p", f"quiet {words} {params}", *options, stdin=stdin, **more)
     machine.expect("tane: init up")
     machine.expect(PROMPT)
     return machine

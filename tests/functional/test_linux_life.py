@@ -73,7 +73,6 @@ def test_panic_with_a_time_to_wait_reboots():
 
 
 POWER_BUTTON = r"""
-insmod /button.ko && insmod /evdev.ko || poweroff -f
 acpi()
 {
 	sed -n 's/^ *9: *\([0-9]*\).*acpi$/acpi \1/p' /proc/interrupts
@@ -89,7 +88,7 @@ echo pressed
 
 def test_power_button():
     """SIGTERM presses it. The guest hears it as an input event and powers off."""
-    tane = linux.start(POWER_BUTTON, "-i", linux.modules("cloud", "button", "evdev"))
+    tane = linux.start(POWER_BUTTON, load="button evdev")
     before = int(tane.expect(r"acpi (\d+)")[1])
     tane.expect("waiting")
     tane.signal(signal.SIGTERM)
