@@ -15,6 +15,12 @@
  * own mapping. So every pointer for writing marks its pages in a bitmap, which
  * a snapshot or a migration merges with KVM's. The bitmap is anonymous memory
  * too: what is never marked costs nothing.
+ *
+ * While the guest runs, a page must be marked after it was written: whoever takes
+ * the mark first and copies the page then must not get the bytes of before with no
+ * mark left behind. So copies mark last, and what is written over a longer time
+ * has memory_map() and memory_mark_written(). memory_for_write() marks first,
+ * and is for the time before vCPUs run.
  */
 #include <errno.h>
 #include <string.h>
@@ -129,14 +135,19 @@ static void mark_dirty(const struct memory_region *region, uint64_t offset, uint
 	for (uint64_t page = offset >> PAGE_SHIFT;
 	     page <= (offset + len - 1) >> PAGE_SHIFT; page++)
 		__atomic_fetch_or(&region->dirty[page / 64], 1ull << (page % 64),
-				  __ATOMIC_RELAXED);
+				  __ATOMIC_RELEASE);
 }
 
-const void *memory_for_read(const struct memory *memory, uint64_t gpa, uint64_t len)
+void *memory_map(const struct memory *memory, uint64_t gpa, uint64_t len)
 {
 	const struct memory_region *region = find(memory, gpa, len);
 
 	return region ? region->hva + (gpa - region->gpa) : NULL;
+}
+
+const void *memory_for_read(const struct memory *memory, uint64_t gpa, uint64_t len)
+{
+	return memory_map(memory, gpa, len);
 }
 
 void *memory_for_write(struct memory *memory, uint64_t gpa, uint64_t len)
@@ -147,6 +158,19 @@ void *memory_for_write(struct memory *memory, uint64_t gpa, uint64_t len)
 		return NULL;
 	mark_dirty(region, gpa - region->gpa, len);
 	return region->hva + (gpa - region->gpa);
+}
+
+void memory_mark_written(const struct memory *memory, const void *hva, uint64_t len)
+{
+	for (unsigned i = 0; i < memory->nr_regions; i++) {
+		const struct memory_region *region = &memory->regions[i];
+		uint64_t offset = (uintptr_t)hva - (uintptr_t)region->hva;
+
+		if (range_within(offset, len, region->size)) {
+			mark_dirty(region, offset, len);
+			return;
+		}
+	}
 }
 
 bool memory_read(const struct memory *memory, uint64_t gpa, void *to, size_t len)
@@ -161,11 +185,12 @@ bool memory_read(const struct memory *memory, uint64_t gpa, void *to, size_t len
 
 bool memory_write(struct memory *memory, uint64_t gpa, const void *from, size_t len)
 {
-	void *to = memory_for_write(memory, gpa, len);
+	void *to = memory_map(memory, gpa, len);
 
 	if (!to)
 		return false;
 	memcpy(to, from, len);
+	memory_mark_written(memory, to, len);
 	return true;
 }
 
@@ -179,7 +204,7 @@ bool memory_take_dirty(struct memory *memory, unsigned region, uint64_t page)
 	r = &memory->regions[region];
 	if (page >= r->size >> PAGE_SHIFT)
 		return false;
-	return __atomic_fetch_and(&r->dirty[page / 64], ~bit, __ATOMIC_RELAXED) & bit;
+	return __atomic_fetch_and(&r->dirty[page / 64], ~bit, __ATOMIC_ACQUIRE) & bit;
 }
 
 bool memory_owns(const struct memory *memory, uintptr_t hva)

@@ -46,6 +46,15 @@ int memory_discard(struct memory *memory, struct err *err);
 const void *memory_for_read(const struct memory *memory, uint64_t gpa, uint64_t len);
 void *memory_for_write(struct memory *memory, uint64_t gpa, uint64_t len);
 
+/*
+ * The same for what may be written later or not at all, as rings and their buffers
+ * are: nothing is marked yet. Whoever wrote, or had the host's kernel write,
+ * calls memory_mark_written() afterwards, for [hva, hva + len) inside such a range; what
+ * is not RAM is left alone.
+ */
+void *memory_map(const struct memory *memory, uint64_t gpa, uint64_t len);
+void memory_mark_written(const struct memory *memory, const void *hva, uint64_t len);
+
 /* Copy. false, with nothing copied, when the range is not all RAM of one region. */
 bool memory_read(const struct memory *memory, uint64_t gpa, void *to, size_t len);
 bool memory_write(struct memory *memory, uint64_t gpa, const void *from, size_t len);

@@ -103,6 +103,43 @@ static void test_dirty(void **state)
 	assert_false(memory_take_dirty(&memory, 9, 0));
 }
 
+/* DMA: mapped pages are marked when somebody wrote, and only where. */
+static void test_mark_written(void **state)
+{
+	uint8_t *low, *high;
+	uint8_t ours;
+
+	(void)state;
+	low = memory_map(&memory, 0x4000, 0x4000);
+	high = memory_map(&memory, HIGH, HIGH_SIZE);
+	assert_non_null(low);
+	assert_non_null(high);
+	assert_ptr_equal(low, memory_for_read(&memory, 0x4000, 1));
+	for (unsigned page = 4; page < 8; page++)
+		assert_false(memory_take_dirty(&memory, 0, page));
+
+	memory_mark_written(&memory, low + 0x1fff, 2); /* the ends of pages 5 and 6 */
+	memory_mark_written(&memory, high + HIGH_SIZE - 1, 1);
+	assert_false(memory_take_dirty(&memory, 0, 4));
+	assert_true(memory_take_dirty(&memory, 0, 5));
+	assert_true(memory_take_dirty(&memory, 0, 6));
+	assert_false(memory_take_dirty(&memory, 0, 7));
+	assert_false(memory_take_dirty(&memory, 1, 1));
+	assert_true(memory_take_dirty(&memory, 1, 2));
+
+	/* Nothing written, behind the end, not RAM at all. */
+	memory_mark_written(&memory, low, 0);
+	memory_mark_written(&memory, high + HIGH_SIZE - 1, 2);
+	memory_mark_written(&memory, high, UINT64_MAX);
+	memory_mark_written(&memory, &ours, 1);
+	assert_false(memory_take_dirty(&memory, 0, 4));
+	for (unsigned page = 0; page < HIGH_SIZE / 4096; page++)
+		assert_false(memory_take_dirty(&memory, 1, page));
+
+	assert_null(memory_map(&memory, LOW_SIZE - 1, 2));
+	assert_null(memory_map(&memory, HIGH + 1, UINT64_MAX - HIGH));
+}
+
 static void test_discard(void **state)
 {
 	uint8_t byte = 0x55;
@@ -151,6 +188,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_bounds, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_read_write, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_dirty, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_mark_written, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_discard, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_refused_regions, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_owns, setup, teardown),
