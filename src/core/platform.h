@@ -49,10 +49,19 @@ struct platform {
 	unsigned nr_pins;
 	uint32_t first_msi_gsi;
 	struct msi *msis[PLATFORM_MAX_MSIS]; /* by GSI - first_msi_gsi; NULL: free */
+	unsigned nr_msis;                    /* none is at or above this index */
 };
 
+/* All empty: the caller sets kvm to loop and wait to opaque. */
 void platform_init(struct platform *platform);
 void platform_destroy(struct platform *platform);
+
+/*
+ * Wire the pins of the interrupt controllers. `pins` stays the caller's and lives as
+ * long as the platform; GSIs from first_msi_gsi on are for messages. Before any msi.
+ */
+int platform_set_pins(struct platform *platform, const struct kvm_irq_routing_entry *pins,
+		      unsigned nr_pins, uint32_t first_msi_gsi, struct err *err);
 
 /*
  * Signal `fd` when the guest writes `size` bytes (0: any size, 1, 2, 4, 8) to
@@ -83,6 +92,7 @@ struct msi {
 	int fd; /* eventfd, non-blocking; -1: not made */
 	uint32_t gsi;
 	bool attached;
+	bool routed; /* KVM knows its address and data */
 	uint64_t address;
 	uint32_t data;
 };

@@ -67,6 +67,9 @@ static int check_required(const struct kvm *kvm, struct err *err)
 		  "KVM_CAP_DESTROY_MEMORY_REGION_WORKS" },
 		{ KVM_CAP_IMMEDIATE_EXIT, "KVM_CAP_IMMEDIATE_EXIT" },
 		{ KVM_CAP_MP_STATE, "KVM_CAP_MP_STATE" },
+		{ KVM_CAP_IRQFD, "KVM_CAP_IRQFD" },
+		{ KVM_CAP_IOEVENTFD, "KVM_CAP_IOEVENTFD" },
+		{ KVM_CAP_IOEVENTFD_ANY_LENGTH, "KVM_CAP_IOEVENTFD_ANY_LENGTH" },
 		{ 0, NULL },
 	};
 	const struct kvm_requirement *const lists[] = { common, kvm_arch_requirements };
@@ -171,6 +174,55 @@ void kvm_vm_irq_line(const struct kvm_vm *vm, uint32_t gsi, bool level)
 
 	/* It fails only when there is no interrupt controller: the machine made one. */
 	(void)kvm_ioctl(vm->fd, KVM_IRQ_LINE, (uintptr_t)&line);
+}
+
+int kvm_vm_set_routes(const struct kvm_vm *vm, const struct kvm_irq_routing *table,
+		      struct err *err)
+{
+	if (kvm_ioctl(vm->fd, KVM_SET_GSI_ROUTING, (uintptr_t)table))
+		return err_errno(err, "KVM_SET_GSI_ROUTING: %u routes", table->nr);
+	return 0;
+}
+
+int kvm_vm_attach_irqfd(const struct kvm_vm *vm, uint32_t gsi, int fd, struct err *err)
+{
+	struct kvm_irqfd irqfd = { .fd = (uint32_t)fd, .gsi = gsi };
+
+	if (kvm_ioctl(vm->fd, KVM_IRQFD, (uintptr_t)&irqfd))
+		return err_errno(err, "KVM_IRQFD: interrupt %u", gsi);
+	return 0;
+}
+
+void kvm_vm_detach_irqfd(const struct kvm_vm *vm, uint32_t gsi, int fd)
+{
+	struct kvm_irqfd irqfd = {
+		.fd = (uint32_t)fd,
+		.gsi = gsi,
+		.flags = KVM_IRQFD_FLAG_DEASSIGN,
+	};
+
+	/* It fails only for what is no eventfd. */
+	(void)kvm_ioctl(vm->fd, KVM_IRQFD, (uintptr_t)&irqfd);
+}
+
+int kvm_vm_attach_ioeventfd(const struct kvm_vm *vm, const struct kvm_ioeventfd *event,
+			    struct err *err)
+{
+	if (kvm_ioctl(vm->fd, KVM_IOEVENTFD, (uintptr_t)event))
+		return err_errno(err, "KVM_IOEVENTFD: %s 0x%llx",
+				 event->flags & KVM_IOEVENTFD_FLAG_PIO ? "port"
+								       : "address",
+				 (unsigned long long)event->addr);
+	return 0;
+}
+
+void kvm_vm_detach_ioeventfd(const struct kvm_vm *vm, const struct kvm_ioeventfd *event)
+{
+	struct kvm_ioeventfd detach = *event;
+
+	detach.flags |= KVM_IOEVENTFD_FLAG_DEASSIGN;
+	/* It fails only when it was not attached. */
+	(void)kvm_ioctl(vm->fd, KVM_IOEVENTFD, (uintptr_t)&detach);
 }
 
 int kvm_vcpu_create(const struct kvm *kvm, const struct kvm_vm *vm, unsigned id,

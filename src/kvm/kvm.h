@@ -58,6 +58,29 @@ int kvm_vm_set_memory(const struct kvm_vm *vm, unsigned slot, uint64_t gpa, uint
 /* Drive pin `gsi` of the in-kernel interrupt controller. Cannot fail usefully. */
 void kvm_vm_irq_line(const struct kvm_vm *vm, uint32_t gsi, bool level);
 
+/*
+ * The whole routing table: what each GSI leads to, pins and messages. `table` says
+ * how many entries follow. Fails for what KVM takes for no message address.
+ */
+int kvm_vm_set_routes(const struct kvm_vm *vm, const struct kvm_irq_routing *table,
+		      struct err *err);
+
+/*
+ * While attached, a signal of the eventfd `fd` raises edge `gsi`; if it was signalled
+ * before, at once. Detaching waits until one that is under way has arrived.
+ */
+int kvm_vm_attach_irqfd(const struct kvm_vm *vm, uint32_t gsi, int fd, struct err *err);
+void kvm_vm_detach_irqfd(const struct kvm_vm *vm, uint32_t gsi, int fd);
+
+/*
+ * While attached, a write of the guest signals event->fd and does not exit:
+ * KVM_IOEVENTFD_FLAG_PIO for ports, _DATAMATCH for one value only, len 0 for any
+ * size. The same struct detaches.
+ */
+int kvm_vm_attach_ioeventfd(const struct kvm_vm *vm, const struct kvm_ioeventfd *event,
+			    struct err *err);
+void kvm_vm_detach_ioeventfd(const struct kvm_vm *vm, const struct kvm_ioeventfd *event);
+
 /* Create vCPU `id` and map its shared area. Close with kvm_vcpu_close(). */
 int kvm_vcpu_create(const struct kvm *kvm, const struct kvm_vm *vm, unsigned id,
 		    struct kvm_vcpu *vcpu, struct err *err);

@@ -56,30 +56,20 @@ static struct kvm_irq_routing_entry wire(uint32_t gsi, uint32_t chip, uint32_t p
 	};
 }
 
-int kvm_vm_route_isa(const struct kvm_vm *vm, struct err *err)
+unsigned kvm_x86_pin_routes(struct kvm_irq_routing_entry routes[KVM_X86_MAX_PIN_ROUTES])
 {
-	const size_t max = 16 + KVM_IOAPIC_NUM_PINS;
-	struct kvm_irq_routing *table =
-		calloc(1, sizeof(*table) + max * sizeof(table->entries[0]));
-	int r;
+	unsigned n = 0;
 
-	if (!table)
-		return err_set(err, "no memory for %zu interrupt routes", max);
 	for (uint32_t gsi = 0; gsi < KVM_IOAPIC_NUM_PINS; gsi++) {
 		if (gsi == 2) /* the second PIC hangs there, and the timer has the pin */
 			continue;
 		if (gsi < 8)
-			table->entries[table->nr++] =
-				wire(gsi, KVM_IRQCHIP_PIC_MASTER, gsi);
+			routes[n++] = wire(gsi, KVM_IRQCHIP_PIC_MASTER, gsi);
 		else if (gsi < 16)
-			table->entries[table->nr++] =
-				wire(gsi, KVM_IRQCHIP_PIC_SLAVE, gsi - 8);
-		table->entries[table->nr++] =
-			wire(gsi, KVM_IRQCHIP_IOAPIC, gsi == 0 ? 2 : gsi);
+			routes[n++] = wire(gsi, KVM_IRQCHIP_PIC_SLAVE, gsi - 8);
+		routes[n++] = wire(gsi, KVM_IRQCHIP_IOAPIC, gsi == 0 ? 2 : gsi);
 	}
-	r = CALL(vm->fd, KVM_SET_GSI_ROUTING, table, err);
-	free(table);
-	return r;
+	return n;
 }
 
 int kvm_vm_create_pit(const struct kvm_vm *vm, struct err *err)

@@ -13,11 +13,12 @@ int kvm_vm_set_tss(const struct kvm_vm *vm, uint64_t tss_gpa, uint64_t identity_
 int kvm_vm_create_irqchip(const struct kvm_vm *vm, struct err *err);
 
 /*
- * Wire the GSIs to the controllers' pins as ISA does: n to pin n of PIC and
- * IOAPIC, but GSI 0, the timer, to pin 2 of the IOAPIC. KVM's own default has it
- * on pin 0, where no operating system looks for it.
+ * The entries that wire GSIs to the controllers' pins as ISA does: n to pin n of PIC
+ * and IOAPIC, but GSI 0, the timer, to pin 2 of the IOAPIC. KVM's own default has
+ * it on pin 0, where no operating system looks for it. Returns how many they are.
  */
-int kvm_vm_route_isa(const struct kvm_vm *vm, struct err *err);
+#define KVM_X86_MAX_PIN_ROUTES (16 + KVM_IOAPIC_NUM_PINS)
+unsigned kvm_x86_pin_routes(struct kvm_irq_routing_entry routes[KVM_X86_MAX_PIN_ROUTES]);
 
 /* The 8254 PIT, and port 0x61 with timer 2's gate and output (KVM_PIT_SPEAKER_DUMMY). */
 int kvm_vm_create_pit(const struct kvm_vm *vm, struct err *err);

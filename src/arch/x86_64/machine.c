@@ -23,6 +23,7 @@
 #include "arch/x86_64/boot.h"
 #include "arch/x86_64/cpuid.h"
 #include "arch/x86_64/layout.h"
+#include "core/platform.h"
 #include "dev/acpi_pm.h"
 #include "dev/debug_console.h"
 #include "dev/debug_exit.h"
@@ -51,6 +52,8 @@ struct wire {
 };
 
 struct machine {
+	struct platform platform;
+	struct kvm_irq_routing_entry pin_routes[KVM_X86_MAX_PIN_ROUTES];
 	pthread_mutex_t
 		lock; /* guards every chip here but the RTC, PM and serial ports */
 	struct pin pins[NR_IOAPIC_PINS];
@@ -253,6 +256,30 @@ static int add_ram(struct vm *vm, struct err *err)
 	return ram > low ? add_region(vm, LAYOUT_HOLE_END, ram - low, err) : 0;
 }
 
+static void platform_wait(void *opaque, bool (*ready)(void *arg), void *arg)
+{
+	vcpu_wait(opaque, ready, arg);
+}
+
+static void platform_wake(void *opaque)
+{
+	vcpus_wake(opaque);
+}
+
+static void init_platform(struct vm *vm)
+{
+	struct platform *platform = &vm->machine->platform;
+
+	platform_init(platform);
+	platform->kvm = &vm->kvm_vm;
+	platform->bus = &vm->bus;
+	platform->memory = &vm->memory;
+	platform->loop = vm->loop;
+	platform->wait = platform_wait;
+	platform->wake = platform_wake;
+	platform->opaque = vm;
+}
+
 /* What KVM emulates, and what it looked like when it was new. */
 static int build_kvm_chips(struct vm *vm, struct err *err)
 {
@@ -260,7 +287,10 @@ static int build_kvm_chips(struct vm *vm, struct err *err)
 	const struct kvm_vm *kvm = &vm->kvm_vm;
 
 	if (kvm_vm_set_tss(kvm, LAYOUT_KVM_TSS, LAYOUT_KVM_IDENTITY_MAP, err) ||
-	    kvm_vm_create_irqchip(kvm, err) || kvm_vm_route_isa(kvm, err) ||
+	    kvm_vm_create_irqchip(kvm, err) ||
+	    platform_set_pins(&machine->platform, machine->pin_routes,
+			      kvm_x86_pin_routes(machine->pin_routes), NR_IOAPIC_PINS,
+			      err) ||
 	    kvm_vm_create_pit(kvm, err))
 		return -1;
 	if (vm->config->cpus > 255 && kvm_vm_enable_x2apic_ids(kvm, err))
@@ -441,6 +471,7 @@ int machine_build(struct vm *vm, struct err *err)
 	pthread_mutex_init(&machine->rtc_lock, NULL);
 	pthread_mutex_init(&machine->pm_lock, NULL);
 	debug_console_init(&machine->debug_console, on_output, vm);
+	init_platform(vm);
 	init_pins(vm);
 	if (cpu_model_init(&machine->cpu_model, &vm->kvm, err) || add_ram(vm, err))
 		return -1;
@@ -461,6 +492,7 @@ void machine_destroy(struct vm *vm)
 		console_destroy(&machine->own_output);
 	for (unsigned i = 0; i < NR_IOAPIC_PINS; i++)
 		pthread_mutex_destroy(&machine->pins[i].lock);
+	platform_destroy(&machine->platform);
 	pthread_mutex_destroy(&machine->pm_lock);
 	pthread_mutex_destroy(&machine->rtc_lock);
 	pthread_mutex_destroy(&machine->lock);
