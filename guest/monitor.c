@@ -32,31 +32,18 @@
  *	spin				loop for good
  *	fault				triple fault
  */
-#include <stdbool.h>
-#include <stdint.h>
+#include "guest.h"
 
-#define DEBUG_CONSOLE 0xe9
-#define COM1          0x3f8
-#define COM1_LSR      0x3fd
-#define LSR_DR        0x01
-#define LSR_THRE      0x20
-#define RTC_INDEX     0x70
-#define RTC_DATA      0x71
-#define RTC_BOOTS     0x50 /* a byte of its RAM that nobody else uses */
-#define PM1_STS       0x600
-#define PM1_CNT       0x604
-#define PM1_PWRBTN    0x100
-#define PM1_SLP_EN    0x2000
-#define SLP_TYP_S5    5
+#define COM1      0x3f8
+#define COM1_LSR  0x3fd
+#define LSR_DR    0x01
+#define LSR_THRE  0x20
+#define RTC_INDEX 0x70
+#define RTC_DATA  0x71
+#define RTC_BOOTS 0x50 /* a byte of its RAM that nobody else uses */
 
-#define PM_TIMER 0x608
 #define TICKS    (3579545u / 16) /* of the PM timer in a sixteenth of a second */
 #define PATIENCE (16 * 20)       /* how long `until` tries */
-
-struct multiboot_info {
-	uint32_t flags, mem_lower, mem_upper, boot_device, cmdline, mods_count, mods_addr;
-	uint32_t syms[4], mmap_length, mmap_addr;
-};
 
 struct multiboot_module {
 	uint32_t start, end, string, reserved;
@@ -73,98 +60,6 @@ static const char *words; /* what is left of the command line */
 static uint8_t buffer[4096];
 static uint8_t boot_number;
 
-static uint8_t inb(uint16_t port)
-{
-	uint8_t value;
-
-	__asm__ volatile("inb %1, %0" : "=a"(value) : "Nd"(port));
-	return value;
-}
-
-static uint16_t inw(uint16_t port)
-{
-	uint16_t value;
-
-	__asm__ volatile("inw %1, %0" : "=a"(value) : "Nd"(port));
-	return value;
-}
-
-static uint32_t inl(uint16_t port)
-{
-	uint32_t value;
-
-	__asm__ volatile("inl %1, %0" : "=a"(value) : "Nd"(port));
-	return value;
-}
-
-static void outb(uint16_t port, uint8_t value)
-{
-	__asm__ volatile("outb %0, %1" : : "a"(value), "Nd"(port));
-}
-
-static void outw(uint16_t port, uint16_t value)
-{
-	__asm__ volatile("outw %0, %1" : : "a"(value), "Nd"(port));
-}
-
-static void outl(uint16_t port, uint32_t value)
-{
-	__asm__ volatile("outl %0, %1" : : "a"(value), "Nd"(port));
-}
-
-static void insb(uint16_t port, void *to, uint32_t count)
-{
-	__asm__ volatile("cld; rep insb" : "+D"(to), "+c"(count) : "d"(port) : "memory");
-}
-
-static void outsb(uint16_t port, const void *from, uint32_t count)
-{
-	__asm__ volatile("cld; rep outsb"
-			 : "+S"(from), "+c"(count)
-			 : "d"(port)
-			 : "memory");
-}
-
-static uint32_t length_of(const char *text)
-{
-	uint32_t n = 0;
-
-	while (text[n])
-		n++;
-	return n;
-}
-
-static bool is_same(const char *a, const char *b)
-{
-	while (*a && *a == *b) {
-		a++;
-		b++;
-	}
-	return *a == *b;
-}
-
-static void print(const char *text)
-{
-	outsb(DEBUG_CONSOLE, text, length_of(text));
-}
-
-/* The number in `digits` digits at `to`. */
-static void format(char *to, uint32_t value, unsigned digits)
-{
-	while (digits--) {
-		to[digits] = "0123456789abcdef"[value & 15];
-		value >>= 4;
-	}
-}
-
-static void print_hex(uint32_t value, unsigned digits)
-{
-	char text[9] = "";
-
-	format(text, value, digits);
-	print(text);
-}
-
 static void print_pair(uint32_t high, uint32_t low)
 {
 	print(" ");
@@ -172,28 +67,14 @@ static void print_pair(uint32_t high, uint32_t low)
 	print_hex(low, 8);
 }
 
-/* The next word of the command line, or "" at its end. It is good until the next call. */
 static const char *next_word(void)
 {
-	static char word[256];
-	unsigned n = 0;
-
-	while (*words == ' ')
-		words++;
-	while (*words && *words != ' ' && n < sizeof(word) - 1)
-		word[n++] = *words++;
-	word[n] = '\0';
-	return word;
+	return take_word(&words);
 }
 
 static uint32_t next_number(void)
 {
-	uint32_t value = 0;
-
-	for (const char *at = next_word(); *at; at++)
-		value = value << 4 |
-			(uint32_t)(*at <= '9' ? *at - '0' : (*at | 0x20) - 'a' + 10);
-	return value;
+	return number_of(next_word());
 }
 
 /* "COMMAND ARGUMENT = VALUE" */
@@ -519,7 +400,7 @@ static const struct {
 
 static void run_command(const char *word)
 {
-	for (unsigned i = 0; i < sizeof(commands) / sizeof(commands[0]); i++) {
+	for (unsigned i = 0; i < COUNT(commands); i++) {
 		if (is_same(commands[i].name, word)) {
 			commands[i].run(commands[i].name);
 			return;
@@ -530,8 +411,6 @@ static void run_command(const char *word)
 	print("\n");
 }
 
-void guest_main(uint32_t loader_magic, const struct multiboot_info *loader_info);
-
 void guest_main(uint32_t loader_magic, const struct multiboot_info *loader_info)
 {
 	const char *word;
@@ -541,5 +420,5 @@ void guest_main(uint32_t loader_magic, const struct multiboot_info *loader_info)
 	words = (const char *)info->cmdline;
 	while (*(word = next_word()))
 		run_command(word);
-	outw(PM1_CNT, SLP_TYP_S5 << 10 | PM1_SLP_EN);
+	power_off();
 }

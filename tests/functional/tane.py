@@ -10,6 +10,7 @@ Environment: TANE names the program (build/tane), TANE_GUESTS the folder for
 the guests of guest/, which are built when they are older than their source.
 """
 import contextlib
+import glob
 import os
 import pty
 import re
@@ -54,8 +55,9 @@ def guest(name):
     """The path of a guest of GUEST_SOURCES, built if need be."""
     flags, names = GUEST_SOURCES[name]
     sources = [os.path.join(ROOT, "guest", source) for source in names]
+    headers = glob.glob(os.path.join(ROOT, "guest/*.h"))
     path = os.path.join(GUESTS, name)
-    if not newer(path, sources):
+    if not newer(path, sources + headers):
         os.makedirs(GUESTS, exist_ok=True)
         new = f"{path}.{os.getpid()}"
         subprocess.run(["gcc", "-m32", "-nostdlib", "-static", *flags, "-o", new, *sources],
