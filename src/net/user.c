@@ -1,0 +1,803 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * A network of the guest's own, with no privileges: libslirp ends the guest's
+ * connections and makes them again as sockets of this process.
+ *
+ *	10.0.2.0/24	.2 gateway, .3 DNS, .15 the guest (by DHCP)
+ *	fec0::/64	::2 gateway, ::3 DNS, the guest by router advertisement
+ *
+ * libslirp wants to be asked for its sockets (slirp_pollfds_fill) before each wait,
+ * and told what became ready after it (slirp_pollfds_poll). Its sockets live in an
+ * epoll instance of their own, which our loop watches as one descriptor: settle()
+ * compares what libslirp wants now with what is registered and changes only that, so a
+ * busy connection costs no epoll_ctl() at all, and one turn serves all sockets.
+ *
+ * Frames for the guest come by send_packet() and wait in a queue (struct backlog) for
+ * the card. When more than BACKLOG_HIGH bytes wait, nothing is read from sockets any
+ * more, so the senders' TCP windows close and nothing is lost; only what the guest
+ * itself goes on provoking can fill the rest, and is then dropped as by any switch.
+ *
+ * The guest is not trusted: frames have a bounded size, are padded (libslirp reads an
+ * ARP packet without looking at its length), and only ARP, IPv4 and IPv6 pass.
+ * libslirp puts no bound to sockets and IP fragments: flow_allowed() does. It
+ * guards its gateway address only, so frames to 127.0.0.1 itself are dropped here.
+ *
+ * A frame may come with an unfinished checksum, and as a TCP segment of up to
+ * 64 KiB: libslirp ends the connection, so no one needs to cut it. That makes the way
+ * out several times faster.
+ */
+#include <arpa/inet.h>
+#include <errno.h>
+#include <netinet/in.h>
+#include <slirp/libslirp.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "net/frame.h"
+#include "net/net.h"
+#include "util/bytes.h"
+
+#define DEFAULT_MTU 1500u
+
+/* Where nodes are in the network. */
+#define HOST_GATEWAY 2u
+#define HOST_DNS     3u
+#define HOST_GUEST   15u /* the first of the 16 that DHCP gives */
+#define MIN_PREFIX   8u
+#define MAX_PREFIX   27u
+
+/* Bytes of frames that wait for the card. */
+#define BACKLOG_SIZE (4u << 20)
+#define BACKLOG_HIGH (256u << 10)
+#define BACKLOG_LOW  (BACKLOG_HIGH / 2)
+
+#define READY_BATCH 64 /* sockets served in a turn */
+
+/* Bytes of IP fragments that libslirp may be given: burst, and per second. */
+#define FRAGMENT_BURST (4 << 20)
+#define FRAGMENT_RATE  (1 << 20)
+
+enum flow {
+	FLOW_NONE,
+	FLOW_TCP,
+	FLOW_UDP,
+	FLOW_ICMP,
+	FLOWS,
+};
+
+/* Sockets of each kind. A TCP socket has two buffers of 128 KiB. */
+static const unsigned flow_limit[FLOWS] = {
+	[FLOW_TCP] = 384,
+	[FLOW_UDP] = 256,
+	[FLOW_ICMP] = 64,
+};
+
+/* A descriptor of libslirp. */
+struct watch {
+	enum flow flow;      /* FLOW_NONE: not one of its descriptors */
+	uint32_t registered; /* epoll events; 0: not in the epoll instance */
+	uint32_t wanted;     /* by the last slirp_pollfds_fill() */
+	uint32_t ready;      /* for slirp_pollfds_poll() */
+};
+
+/* A ring of frames: each a length, then the bytes, at multiples of 4. */
+struct backlog {
+	uint8_t *data;
+	size_t head, tail; /* the next one out, and where the next one goes */
+	size_t used;       /* bytes between them */
+	bool wrapped;      /* tail is below head */
+};
+#define BACKLOG_END UINT32_MAX /* a length that says: go on at offset 0 */
+
+struct user {
+	struct net_backend backend;
+	struct loop *loop;
+	Slirp *slirp;
+	unsigned mtu;
+
+	int poll_fd; /* libslirp's sockets */
+	struct loop_source poll_source;
+	bool held;               /* the backlog is full: sockets and timers wait */
+	struct loop_timer timer; /* runs turn() */
+	int64_t deadline;        /* that it is set to; LOOP_NEVER: it is not */
+	struct watch *watches;   /* by descriptor */
+	unsigned nr_watches;
+	unsigned sockets[FLOWS]; /* in watches[] */
+	unsigned fresh[FLOWS];   /* frames since settle() that may have made one */
+	int64_t fragment_bytes;  /* that may still pass */
+	int64_t fragment_time;
+
+	struct backlog backlog;
+	bool wanted;        /* by the card */
+	bool checksum_done; /* tell the guest that checksums are right */
+	uint8_t input[NET_MAX_FRAME];
+};
+
+/* A timer that libslirp asked for (router advertisements). */
+struct user_timer {
+	struct loop_timer timer;
+	struct user *user;
+	SlirpTimerCb fn;
+	void *opaque;
+};
+
+static struct user *to_user(struct net_backend *backend)
+{
+	return (struct user *)backend;
+}
+
+/* -- the backlog -- */
+
+static size_t record_size(size_t len)
+{
+	return align_up(sizeof(uint32_t) + len, sizeof(uint32_t));
+}
+
+/* Where a record of `size` bytes fits, or NULL. One word stays free for BACKLOG_END. */
+static uint8_t *backlog_reserve(struct backlog *log, size_t size)
+{
+	const size_t limit = log->wrapped ? log->head : BACKLOG_SIZE - sizeof(uint32_t);
+
+	if (size <= limit - log->tail)
+		return log->data + log->tail;
+	if (log->wrapped || size > log->head)
+		return NULL;
+	store_le32(log->data + log->tail, BACKLOG_END);
+	log->wrapped = true;
+	log->tail = 0;
+	return log->data;
+}
+
+static bool backlog_put(struct backlog *log, const void *frame, size_t len)
+{
+	const size_t size = record_size(len);
+	uint8_t *record = backlog_reserve(log, size);
+
+	if (!record)
+		return false;
+	store_le32(record, (uint32_t)len);
+	memcpy(record + sizeof(uint32_t), frame, len);
+	log->tail += size;
+	log->used += size;
+	return true;
+}
+
+/* The oldest frame; there must be one. */
+static struct bytes backlog_first(struct backlog *log)
+{
+	uint32_t len = load_le32(log->data + log->head);
+
+	if (len == BACKLOG_END) {
+		log->head = 0;
+		log->wrapped = false;
+		len = load_le32(log->data);
+	}
+	return (struct bytes){ log->data + log->head + sizeof(uint32_t), len };
+}
+
+static void backlog_drop_first(struct backlog *log)
+{
+	const size_t size = record_size(backlog_first(log).size);
+
+	log->head += size;
+	log->used -= size;
+	if (!log->used) /* stay in pages that are in memory already */
+		*log = (struct backlog){ .data = log->data };
+}
+
+/* -- sockets -- */
+
+static const struct {
+	int slirp;
+	uint32_t epoll;
+} event_names[] = {
+	{ SLIRP_POLL_IN, EPOLLIN },   { SLIRP_POLL_OUT, EPOLLOUT },
+	{ SLIRP_POLL_PRI, EPOLLPRI }, { SLIRP_POLL_ERR, EPOLLERR },
+	{ SLIRP_POLL_HUP, EPOLLHUP },
+};
+
+static uint32_t to_epoll(int slirp_events)
+{
+	uint32_t events = 0;
+
+	for (unsigned i = 0; i < sizeof(event_names) / sizeof(event_names[0]); i++) {
+		if (slirp_events & event_names[i].slirp)
+			events |= event_names[i].epoll;
+	}
+	return events;
+}
+
+static int to_slirp(uint32_t epoll_events)
+{
+	int events = 0;
+
+	for (unsigned i = 0; i < sizeof(event_names) / sizeof(event_names[0]); i++) {
+		if (epoll_events & event_names[i].epoll)
+			events |= event_names[i].slirp;
+	}
+	return events;
+}
+
+/* The kind of a socket that libslirp has made. */
+static enum flow socket_flow(int fd)
+{
+	int protocol;
+	socklen_t size = sizeof(protocol);
+
+	if (getsockopt(fd, SOL_SOCKET, SO_PROTOCOL, &protocol, &size))
+		return FLOW_UDP;
+	switch (protocol) {
+	case IPPROTO_TCP:
+		return FLOW_TCP;
+	case IPPROTO_ICMP:
+	case IPPROTO_ICMPV6:
+		return FLOW_ICMP;
+	default:
+		return FLOW_UDP;
+	}
+}
+
+static bool watches_grow(struct user *user, unsigned fd)
+{
+	const unsigned count = (fd | 63) + 1;
+	struct watch *watches;
+
+	if (fd < user->nr_watches)
+		return true;
+	watches = realloc(user->watches, count * sizeof(*watches));
+	if (!watches)
+		return false;
+	memset(watches + user->nr_watches, 0,
+	       (count - user->nr_watches) * sizeof(*watches));
+	user->watches = watches;
+	user->nr_watches = count;
+	return true;
+}
+
+/* The entry of one of libslirp's sockets, which may be new to us. NULL: no memory. */
+static struct watch *watch_of(struct user *user, int fd)
+{
+	struct watch *watch;
+
+	if (fd < 0 || !watches_grow(user, (unsigned)fd))
+		return NULL;
+	watch = &user->watches[fd];
+	if (watch->flow == FLOW_NONE) {
+		watch->flow = socket_flow(fd);
+		user->sockets[watch->flow]++;
+	}
+	return watch;
+}
+
+static void on_register(int fd, void *opaque)
+{
+	(void)watch_of(opaque, fd);
+}
+
+/* libslirp closes it next, which takes it out of the epoll instance. */
+static void on_unregister(int fd, void *opaque)
+{
+	struct user *user = opaque;
+
+	if (fd < 0 || (unsigned)fd >= user->nr_watches)
+		return;
+	if (user->watches[fd].flow != FLOW_NONE)
+		user->sockets[user->watches[fd].flow]--;
+	user->watches[fd] = (struct watch){ 0 };
+}
+
+static int on_add_poll(int fd, int events, void *opaque)
+{
+	struct watch *watch = watch_of(opaque, fd);
+
+	if (!watch)
+		return -1;
+	watch->wanted = to_epoll(events);
+	return fd;
+}
+
+static int on_get_revents(int index, void *opaque)
+{
+	const struct user *user = opaque;
+
+	if (index < 0 || (unsigned)index >= user->nr_watches)
+		return 0;
+	return to_slirp(user->watches[index].ready);
+}
+
+static void sync_watch(const struct user *user, int fd, struct watch *watch)
+{
+	struct epoll_event event = { .events = watch->wanted, .data.fd = fd };
+	int op = EPOLL_CTL_MOD;
+
+	if (!watch->wanted) /* no events would still bring EPOLLHUP, for ever */
+		op = EPOLL_CTL_DEL;
+	else if (!watch->registered)
+		op = EPOLL_CTL_ADD;
+	if (epoll_ctl(user->poll_fd, op, fd, &event) && op == EPOLL_CTL_ADD)
+		return; /* no kernel memory: settle() tries again */
+	watch->registered = watch->wanted;
+}
+
+/*
+ * Let turn() run at `deadline` or earlier: most deadlines are put off again before they
+ * come, so a timer that is set already is left alone.
+ */
+static void arm(struct user *user, int64_t deadline)
+{
+	if (deadline >= user->deadline)
+		return;
+	user->deadline = deadline;
+	loop_timer_arm(&user->timer, deadline);
+}
+
+/* Ask libslirp what it waits for, and wait for that. */
+static void settle(struct user *user)
+{
+	uint32_t timeout_ms = UINT32_MAX;
+
+	for (unsigned fd = 0; fd < user->nr_watches; fd++)
+		user->watches[fd].wanted = 0;
+	slirp_pollfds_fill(user->slirp, &timeout_ms, on_add_poll, user);
+	for (unsigned fd = 0; fd < user->nr_watches; fd++) {
+		struct watch *watch = &user->watches[fd];
+
+		if (watch->wanted != watch->registered)
+			sync_watch(user, (int)fd, watch);
+	}
+	memset(user->fresh, 0, sizeof(user->fresh));
+	/* libslirp says 1000 when it needs no timer. */
+	loop_timer_arm(&user->timer,
+		       user->held || timeout_ms >= 1000
+			       ? LOOP_NEVER
+			       : loop_now() + (int64_t)timeout_ms * 1000000);
+}
+
+/* Stop reading from sockets while too much waits for the guest; begin again after that. */
+static void hold_or_release(struct user *user)
+{
+	const size_t used = user->backlog.used;
+	const bool hold = used > (user->held ? BACKLOG_LOW : BACKLOG_HIGH);
+
+	if (hold == user->held)
+		return;
+	user->held = hold;
+	loop_modify(user->loop, &user->poll_source, hold ? 0 : EPOLLIN);
+	settle(user);
+}
+
+/* Give the card what waits for it. What it leaves though it wants more, comes soon. */
+static void deliver(struct user *user)
+{
+	if (user->backlog.used && user->wanted) {
+		user->backend.client.readable(user->backend.client.opaque, 0);
+		if (user->backlog.used && user->wanted)
+			arm(user, 0);
+	}
+	hold_or_release(user);
+}
+
+/* One turn of libslirp: sockets that are ready, timers that are due. */
+static void turn(struct user *user)
+{
+	struct epoll_event ready[READY_BATCH];
+	int n = 0;
+
+	if (!user->held) {
+		n = epoll_wait(user->poll_fd, ready, READY_BATCH, 0);
+		for (int i = 0; i < n; i++)
+			user->watches[ready[i].data.fd].ready = ready[i].events;
+		slirp_pollfds_poll(user->slirp, n < 0, on_get_revents, user);
+		for (int i = 0; i < n; i++)
+			user->watches[ready[i].data.fd].ready = 0;
+		settle(user);
+	}
+	deliver(user);
+}
+
+static void timer_fired(void *opaque)
+{
+	struct user *user = opaque;
+
+	user->deadline = LOOP_NEVER;
+	turn(user);
+}
+
+static void poll_ready(void *opaque, uint32_t epoll_events)
+{
+	(void)epoll_events;
+	turn(opaque);
+}
+
+/* -- the rest of libslirp's callbacks -- */
+
+static ssize_t on_send_packet(const void *frame, size_t len, void *opaque)
+{
+	struct user *user = opaque;
+
+	/* An error would be printed, each time. */
+	if (len <= user->mtu + FRAME_HEADER)
+		(void)backlog_put(&user->backlog, frame, len);
+	return (ssize_t)len;
+}
+
+static void on_guest_error(const char *message, void *opaque)
+{
+	(void)message;
+	(void)opaque;
+}
+
+static int64_t on_clock(void *opaque)
+{
+	(void)opaque;
+	return loop_now();
+}
+
+static void user_timer_fired(void *opaque)
+{
+	struct user_timer *timer = opaque;
+
+	timer->fn(timer->opaque);
+	deliver(timer->user);
+}
+
+static void *on_timer_new(SlirpTimerCb fn, void *fn_opaque, void *opaque)
+{
+	struct user *user = opaque;
+	struct user_timer *timer = malloc(sizeof(*timer));
+	struct err err;
+
+	if (!timer)
+		return NULL;
+	*timer = (struct user_timer){ .user = user, .fn = fn, .opaque = fn_opaque };
+	if (loop_timer_init(&timer->timer, user->loop, user_timer_fired, timer, &err)) {
+		free(timer);
+		return NULL;
+	}
+	return timer;
+}
+
+static void on_timer_free(void *opaque_timer, void *opaque)
+{
+	struct user *user = opaque;
+	struct user_timer *timer = opaque_timer;
+
+	if (!timer)
+		return;
+	loop_timer_destroy(&timer->timer, user->loop);
+	free(timer);
+}
+
+static void on_timer_mod(void *opaque_timer, int64_t expire_ms, void *opaque)
+{
+	const struct user_timer *timer = opaque_timer;
+
+	(void)opaque;
+	if (timer)
+		loop_timer_arm(&timer->timer, expire_ms * 1000000);
+}
+
+/* A buffer has room again; each caller of libslirp calls settle() anyway. */
+static void on_notify(void *opaque)
+{
+	(void)opaque;
+}
+
+static const SlirpCb callbacks = {
+	.send_packet = on_send_packet,
+	.guest_error = on_guest_error,
+	.clock_get_ns = on_clock,
+	.timer_new = on_timer_new,
+	.timer_free = on_timer_free,
+	.timer_mod = on_timer_mod,
+	.register_poll_fd = on_register,
+	.unregister_poll_fd = on_unregister,
+	.notify = on_notify,
+};
+
+/* -- frames of the guest -- */
+
+/* Fragments stay in libslirp for up to 30 seconds if the rest does not come. */
+static bool fragment_allowed(struct user *user, size_t len)
+{
+	const int64_t now = loop_now();
+	int64_t ms = (now - user->fragment_time) / 1000000;
+	int64_t bytes;
+
+	if (ms > 10000)
+		ms = 10000;
+	bytes = user->fragment_bytes + ms * FRAGMENT_RATE / 1000;
+	if (ms)
+		user->fragment_time = now;
+	user->fragment_bytes = bytes < FRAGMENT_BURST ? bytes : FRAGMENT_BURST;
+	if (user->fragment_bytes < (int64_t)len)
+		return false;
+	user->fragment_bytes -= (int64_t)len;
+	return true;
+}
+
+/* May one more socket of this kind come up? Frames for sockets that are there count too. */
+static bool flow_allowed(struct user *user, enum flow flow)
+{
+	if (user->fresh[flow] &&
+	    user->sockets[flow] + user->fresh[flow] >= flow_limit[flow])
+		settle(user); /* now we know how many there really are */
+	if (user->sockets[flow] >= flow_limit[flow])
+		return false;
+	user->fresh[flow]++;
+	return true;
+}
+
+static bool frame_allowed(struct user *user, struct bytes frame)
+{
+	switch (frame_classify(frame)) {
+	case FRAME_PLAIN:
+		return true;
+	case FRAME_FRAGMENT: /* of a datagram, or of a large ping */
+		return fragment_allowed(user, frame.size) && flow_allowed(user, FLOW_UDP);
+	case FRAME_TCP_OPEN:
+		return flow_allowed(user, FLOW_TCP);
+	case FRAME_UDP:
+		return flow_allowed(user, FLOW_UDP);
+	case FRAME_PING:
+		return flow_allowed(user, FLOW_ICMP);
+	case FRAME_BAD:
+	default:
+		return false;
+	}
+}
+
+static int user_send(struct net_backend *backend, unsigned queue, const struct iovec *iov,
+		     unsigned nr_iov)
+{
+	struct user *user = to_user(backend);
+	const uint8_t *header = user->input;
+	uint8_t *frame = user->input + NET_HEADER_SIZE;
+	size_t len = frame_gather(user->input, sizeof(user->input), iov, nr_iov);
+	size_t max = user->mtu + FRAME_HEADER;
+
+	(void)queue;
+	if (len < NET_HEADER_SIZE + FRAME_HEADER)
+		return 0;
+	len -= NET_HEADER_SIZE;
+	if (header[NET_HDR_GSO_TYPE] == VIRTIO_NET_HDR_GSO_TCPV4)
+		max = FRAME_MAX_IP + FRAME_HEADER;
+	else if (header[NET_HDR_GSO_TYPE] != VIRTIO_NET_HDR_GSO_NONE)
+		return 0;
+	if (len > max)
+		return 0;
+	if ((header[NET_HDR_FLAGS] & VIRTIO_NET_HDR_F_NEEDS_CSUM) &&
+	    !frame_finish_checksum(frame, len, header))
+		return 0;
+	if (!frame_allowed(user, (struct bytes){ frame, len }))
+		return 0;
+	if (len < FRAME_MINIMUM) {
+		memset(frame + len, 0, FRAME_MINIMUM - len);
+		len = FRAME_MINIMUM;
+	}
+	slirp_input(user->slirp, frame, (int)len);
+	return 0;
+}
+
+static void user_sent_all(struct net_backend *backend, unsigned queue)
+{
+	struct user *user = to_user(backend);
+
+	(void)queue;
+	settle(user);
+	deliver(user);
+}
+
+/* -- frames for the guest -- */
+
+static ssize_t user_receive(struct net_backend *backend, unsigned queue,
+			    const struct iovec *iov, unsigned nr_iov)
+{
+	struct user *user = to_user(backend);
+	uint8_t header[NET_HEADER_SIZE] = { 0 };
+	struct bytes frame;
+	ssize_t result = -EMSGSIZE;
+
+	(void)queue;
+	if (!user->backlog.used)
+		return -EAGAIN;
+	frame = backlog_first(&user->backlog);
+	if (user->checksum_done)
+		header[NET_HDR_FLAGS] = VIRTIO_NET_HDR_F_DATA_VALID;
+	store_le16(header + NET_HDR_NUM_BUFFERS, 1);
+	if (frame_scatter(iov, nr_iov, 0, (struct bytes){ header, sizeof(header) }) &&
+	    frame_scatter(iov, nr_iov, sizeof(header), frame))
+		result = (ssize_t)(sizeof(header) + frame.size);
+	backlog_drop_first(&user->backlog);
+	return result;
+}
+
+static void user_want_frames(struct net_backend *backend, unsigned queue, bool wanted)
+{
+	struct user *user = to_user(backend);
+
+	(void)queue;
+	if (user->wanted == wanted)
+		return;
+	user->wanted = wanted;
+	/* Not from here: the card may be in the middle of something. */
+	if (wanted && user->backlog.used)
+		arm(user, 0);
+}
+
+static int user_set_offloads(struct net_backend *backend, uint64_t features,
+			     struct err *err)
+{
+	(void)err;
+	to_user(backend)->checksum_done = features & net_bit(VIRTIO_NET_F_GUEST_CSUM);
+	return 0;
+}
+
+static int user_set_queues(struct net_backend *backend, unsigned pairs, struct err *err)
+{
+	(void)backend;
+	(void)pairs;
+	(void)err;
+	return 0;
+}
+
+static void user_close(struct net_backend *backend)
+{
+	struct user *user = to_user(backend);
+
+	if (user->slirp)
+		slirp_cleanup(user->slirp);
+	loop_timer_destroy(&user->timer, user->loop);
+	if (user->poll_fd >= 0) {
+		loop_remove(user->loop, &user->poll_source);
+		close(user->poll_fd);
+	}
+	free(user->watches);
+	free(user->backlog.data);
+	free(user);
+}
+
+static const struct net_backend_ops user_ops = {
+	.receive = user_receive,
+	.send = user_send,
+	.sent_all = user_sent_all,
+	.want_frames = user_want_frames,
+	.set_offloads = user_set_offloads,
+	.set_queues = user_set_queues,
+	.close = user_close,
+};
+
+/* -- opening -- */
+
+static struct in_addr address_of(uint32_t network, unsigned host)
+{
+	return (struct in_addr){ .s_addr = htonl(ntohl(network) + host) };
+}
+
+static int check_config(const struct config_net *net, struct err *err)
+{
+	const unsigned prefix = net->prefix ? net->prefix : 24;
+	const uint32_t mask = UINT32_MAX << (32 - (prefix & 31));
+
+	if (prefix < MIN_PREFIX || prefix > MAX_PREFIX)
+		return err_set(err, "-n user: net=.../%u: /%u to /%u are possible",
+			       prefix, MIN_PREFIX, MAX_PREFIX);
+	if (ntohl(net->network) & ~mask)
+		return err_set(err,
+			       "-n user: net=: the address has bits behind the first %u",
+			       prefix);
+	/* Limits of libslirp (and RFC 791). */
+	if (net->mtu && (net->mtu < 68 || net->mtu > 65521))
+		return err_set(err, "-n user: mtu=%u: 68 to 65521 are possible",
+			       net->mtu);
+	return 0;
+}
+
+static int start_slirp(struct user *user, const struct config_net *net, struct err *err)
+{
+	const unsigned prefix = net->prefix ? net->prefix : 24;
+	const uint32_t network = net->network ? net->network : htonl(0x0a000200);
+	const SlirpConfig config = {
+		.version = 1,
+		.in_enabled = true,
+		.vnetwork.s_addr = network,
+		.vnetmask.s_addr = htonl(UINT32_MAX << (32 - prefix)),
+		.vhost = address_of(network, HOST_GATEWAY),
+		.vnameserver = address_of(network, HOST_DNS),
+		.vdhcp_start = address_of(network, HOST_GUEST),
+		.in6_enabled = !net->no_ipv6,
+		.vprefix_addr6.s6_addr = { 0xfe, 0xc0 },
+		.vprefix_len = 64,
+		.vhost6.s6_addr = { 0xfe, 0xc0, [15] = HOST_GATEWAY },
+		.vnameserver6.s6_addr = { 0xfe, 0xc0, [15] = HOST_DNS },
+		.vhostname = net->hostname,
+		.if_mtu = user->mtu,
+		.if_mru = user->mtu,
+		.disable_host_loopback = !net->loopback,
+	};
+
+	user->slirp = slirp_new(&config, &callbacks, user);
+	if (!user->slirp)
+		return err_set(err, "-n user: libslirp does not start");
+	return 0;
+}
+
+static int add_forward(struct user *user, const struct config_forward *forward,
+		       struct err *err)
+{
+	const struct in_addr host = { .s_addr = forward->host_address };
+	const struct in_addr guest = { .s_addr = forward->guest_address };
+	char text[INET_ADDRSTRLEN];
+
+	if (!slirp_add_hostfwd(user->slirp, forward->udp, host, forward->host_port, guest,
+			       forward->guest_port))
+		return 0;
+	inet_ntop(AF_INET, &host, text, sizeof(text));
+	return err_errno(err, "-n user: hostfwd=%s:%s:%u", forward->udp ? "udp" : "tcp",
+			 text, forward->host_port);
+}
+
+/* All but struct user itself. What was made is released by user_close(). */
+static int user_init(struct user *user, const struct config_net *net, struct err *err)
+{
+	user->backlog.data = malloc(BACKLOG_SIZE);
+	if (!user->backlog.data)
+		return err_errno(err, "-n user");
+	if (loop_timer_init(&user->timer, user->loop, timer_fired, user, err))
+		return -1;
+	user->poll_fd = epoll_create1(EPOLL_CLOEXEC);
+	if (user->poll_fd < 0)
+		return err_errno(err, "-n user: epoll_create1");
+	user->poll_source = (struct loop_source){ .fd = user->poll_fd,
+						  .ready = poll_ready,
+						  .opaque = user };
+	if (loop_add(user->loop, &user->poll_source, EPOLLIN, err) ||
+	    start_slirp(user, net, err))
+		return -1;
+	for (unsigned i = 0; i < net->nr_forwards; i++) {
+		if (add_forward(user, &net->forwards[i], err))
+			return -1;
+	}
+	settle(user);
+	return 0;
+}
+
+struct net_backend *net_open_user(const struct config_net *net, struct loop *loop,
+				  struct err *err)
+{
+	struct user *user;
+
+	if (check_config(net, err))
+		return NULL;
+	user = calloc(1, sizeof(*user));
+	if (!user) {
+		err_errno(err, "-n user");
+		return NULL;
+	}
+	user->backend = (struct net_backend){
+		.ops = &user_ops,
+		.info = {
+			.queues = 1,
+			.offloads = net_bit(VIRTIO_NET_F_CSUM) |
+				    net_bit(VIRTIO_NET_F_GUEST_CSUM) |
+				    net_bit(VIRTIO_NET_F_HOST_TSO4),
+			.mtu = net->mtu,
+		},
+	};
+	for (unsigned i = 0; i < NET_MAX_QUEUES; i++)
+		user->backend.info.tap_fds[i] = -1;
+	user->loop = loop;
+	user->mtu = net->mtu ? net->mtu : DEFAULT_MTU;
+	user->poll_fd = -1;
+	user->timer.source.fd = -1;
+	user->deadline = LOOP_NEVER;
+	user->fragment_bytes = FRAGMENT_BURST;
+	user->fragment_time = loop_now();
+	if (user_init(user, net, err)) {
+		user_close(&user->backend);
+		return NULL;
+	}
+	return &user->backend;
+}

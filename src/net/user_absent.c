@@ -1,0 +1,13 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* What stands in for user.c in a build without libslirp. */
+#include "net/net.h"
+
+struct net_backend *net_open_user(const struct config_net *net, struct loop *loop,
+				  struct err *err)
+{
+	(void)net;
+	(void)loop;
+	err_set(err, "-n user: this build has no libslirp; use -n tap, or build with "
+		     "libslirp-dev installed (a static build cannot have it)");
+	return NULL;
+}
