@@ -25,6 +25,7 @@
 #include <errno.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <unistd.h>
 
 #include "core/memory.h"
 #include "util/bytes.h"
@@ -130,12 +131,19 @@ static const struct memory_region *find(const struct memory *memory, uint64_t gp
 
 static void mark_dirty(const struct memory_region *region, uint64_t offset, uint64_t len)
 {
-	if (!len)
-		return;
-	for (uint64_t page = offset >> PAGE_SHIFT;
-	     page <= (offset + len - 1) >> PAGE_SHIFT; page++)
-		__atomic_fetch_or(&region->dirty[page / 64], 1ull << (page % 64),
+	uint64_t page = offset >> PAGE_SHIFT;
+	const uint64_t end = len ? ((offset + len - 1) >> PAGE_SHIFT) + 1 : page;
+
+	/* A word of the bitmap at a time. */
+	while (page < end) {
+		const unsigned first = page % 64;
+		const uint64_t n = end - page < 64 - first ? end - page : 64 - first;
+		const uint64_t bits = n == 64 ? UINT64_MAX : (1ull << n) - 1;
+
+		__atomic_fetch_or(&region->dirty[page / 64], bits << first,
 				  __ATOMIC_RELEASE);
+		page += n;
+	}
 }
 
 void *memory_map(const struct memory *memory, uint64_t gpa, uint64_t len)
@@ -160,17 +168,47 @@ void *memory_for_write(struct memory *memory, uint64_t gpa, uint64_t len)
 	return region->hva + (gpa - region->gpa);
 }
 
-void memory_mark_written(const struct memory *memory, const void *hva, uint64_t len)
+/* The region that has all of [hva, hva + len), and where in it that begins. */
+static const struct memory_region *find_mapped(const struct memory *memory,
+					       const void *hva, uint64_t len,
+					       uint64_t *offset)
 {
 	for (unsigned i = 0; i < memory->nr_regions; i++) {
 		const struct memory_region *region = &memory->regions[i];
-		uint64_t offset = (uintptr_t)hva - (uintptr_t)region->hva;
 
-		if (range_within(offset, len, region->size)) {
-			mark_dirty(region, offset, len);
-			return;
-		}
+		*offset = (uintptr_t)hva - (uintptr_t)region->hva;
+		if (range_within(*offset, len, region->size))
+			return region;
 	}
+	return NULL;
+}
+
+void memory_mark_written(const struct memory *memory, const void *hva, uint64_t len)
+{
+	uint64_t offset;
+	const struct memory_region *region = find_mapped(memory, hva, len, &offset);
+
+	if (region)
+		mark_dirty(region, offset, len);
+}
+
+uint64_t memory_give_back(const struct memory *memory, const void *hva, uint64_t len)
+{
+	const uint64_t page_size = (uint64_t)sysconf(_SC_PAGESIZE);
+	uint64_t offset;
+	const struct memory_region *region = find_mapped(memory, hva, len, &offset);
+	uint64_t end;
+
+	if (!region)
+		return 0;
+	/* A host with larger pages keeps those that are not wholly inside. */
+	end = align_down(offset + len, page_size);
+	offset = align_up(offset, page_size);
+	if (offset >= end || madvise(region->hva + offset, end - offset, MADV_DONTNEED))
+		return 0;
+	/* They read zero now: that is a change. */
+	mark_dirty(region, offset, end - offset);
+	return end - offset;
 }
 
 bool memory_read(const struct memory *memory, uint64_t gpa, void *to, size_t len)

@@ -55,6 +55,13 @@ void *memory_for_write(struct memory *memory, uint64_t gpa, uint64_t len);
 void *memory_map(const struct memory *memory, uint64_t gpa, uint64_t len);
 void memory_mark_written(const struct memory *memory, const void *hva, uint64_t len);
 
+/*
+ * The guest does not need [hva, hva + len) of such a range for now: give the host
+ * its pages that lie wholly inside. They read zero until somebody writes to them, and
+ * are marked as written. Returns how many bytes that were; 0 if it is not RAM.
+ */
+uint64_t memory_give_back(const struct memory *memory, const void *hva, uint64_t len);
+
 /* Copy. false, with nothing copied, when the range is not all RAM of one region. */
 bool memory_read(const struct memory *memory, uint64_t gpa, void *to, size_t len);
 bool memory_write(struct memory *memory, uint64_t gpa, const void *from, size_t len);

@@ -5,6 +5,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <cmocka.h>
 
 #include "core/memory.h"
@@ -140,6 +141,61 @@ static void test_mark_written(void **state)
 	assert_null(memory_map(&memory, HIGH + 1, UINT64_MAX - HIGH));
 }
 
+/* A long range marks whole words of the bitmap, and not a page too many. */
+static void test_mark_many(void **state)
+{
+	uint8_t *low = memory_map(&memory, 0, LOW_SIZE);
+
+	(void)state;
+	assert_non_null(low);
+	memory_mark_written(&memory, low + 60 * 4096, 200 * 4096);
+	for (unsigned page = 0; page < LOW_SIZE / 4096; page++)
+		assert_int_equal(memory_take_dirty(&memory, 0, page),
+				 page >= 60 && page < 260);
+}
+
+static bool is_resident(const uint8_t *page)
+{
+	unsigned char there = 0;
+
+	assert_int_equal(mincore((void *)page, 1, &there), 0);
+	return there & 1;
+}
+
+static void test_give_back(void **state)
+{
+	uint8_t *low = memory_map(&memory, 0, LOW_SIZE);
+	uint8_t ours[8192] = { 1 };
+
+	(void)state;
+	assert_non_null(low);
+	memset(low, 0x55, 0x8000);
+	assert_true(is_resident(low + 0x3000));
+	/* Only whole pages go: half of page 1 and of page 4 stay. */
+	assert_int_equal(memory_give_back(&memory, low + 0x1800, 0x3000), 0x2000);
+	assert_false(is_resident(low + 0x2000));
+	assert_false(is_resident(low + 0x3000));
+	assert_int_equal(low[0x1fff], 0x55);
+	assert_int_equal(low[0x4000], 0x55);
+	assert_int_equal(low[0x2000], 0);
+	assert_int_equal(low[0x3fff], 0);
+	/* They changed, as a snapshot sees it, and the others did not. */
+	for (unsigned page = 0; page < 8; page++)
+		assert_int_equal(memory_take_dirty(&memory, 0, page),
+				 page == 2 || page == 3);
+	/* They can be used again at once. */
+	low[0x2000] = 1;
+	assert_true(is_resident(low + 0x2000));
+
+	assert_int_equal(memory_give_back(&memory, low + 1, 4096), 0);
+	assert_int_equal(memory_give_back(&memory, low, 0), 0);
+	assert_int_equal(memory_give_back(&memory, low, LOW_SIZE + 4096), 0);
+	assert_int_equal(memory_give_back(&memory, low + 4096, UINT64_MAX), 0);
+	assert_int_equal(memory_give_back(&memory, ours, sizeof(ours)), 0);
+	assert_int_equal(low[0x4000], 0x55);
+	assert_int_equal(ours[0], 1);
+}
+
 static void test_discard(void **state)
 {
 	uint8_t byte = 0x55;
@@ -189,6 +245,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_read_write, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_dirty, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_mark_written, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_mark_many, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_give_back, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_discard, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_refused_regions, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_owns, setup, teardown),
