@@ -44,16 +44,23 @@ static void deliver(struct loop *loop)
 	loop->nr_batch = 0;
 }
 
+int loop_turn(struct loop *loop, int timeout_ms, struct err *err)
+{
+	int n = epoll_wait(loop->epoll_fd, loop->batch, LOOP_BATCH, timeout_ms);
+
+	if (n < 0 && errno != EINTR)
+		return err_errno(err, "epoll_wait");
+	loop->nr_batch = n < 0 ? 0 : n;
+	deliver(loop);
+	return 0;
+}
+
 int loop_run(struct loop *loop, struct err *err)
 {
 	loop->quit = false;
 	while (!loop->quit) {
-		int n = epoll_wait(loop->epoll_fd, loop->batch, LOOP_BATCH, -1);
-
-		if (n < 0 && errno != EINTR)
-			return err_errno(err, "epoll_wait");
-		loop->nr_batch = n < 0 ? 0 : n;
-		deliver(loop);
+		if (loop_turn(loop, -1, err))
+			return -1;
 	}
 	return 0;
 }

@@ -21,6 +21,7 @@
 struct loop {
 	int epoll_fd;
 	bool quit;
+	bool threaded; /* a thread of its own runs it (core/io_thread.h) */
 	struct epoll_event batch[LOOP_BATCH]; /* being delivered; see loop_remove() */
 	int nr_batch;
 };
@@ -38,6 +39,12 @@ void loop_destroy(struct loop *loop);
 /* Deliver until loop_quit() is called by a callback. */
 int loop_run(struct loop *loop, struct err *err);
 void loop_quit(struct loop *loop);
+
+/*
+ * Wait at most `timeout_ms` (-1: for ever) and deliver what is ready. For a loop that
+ * is inside another, and for its thread while it waits for one thing.
+ */
+int loop_turn(struct loop *loop, int timeout_ms, struct err *err);
 
 /*
  * Watch source->fd for `epoll_events` (EPOLLIN, EPOLLOUT, or 0 for errors only).

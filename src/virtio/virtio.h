@@ -62,6 +62,7 @@ struct virtio_ops {
 	 * The driver resets the device: touch no ring and no guest memory any more.
 	 * Return true when that is so already; false when requests are in flight: then
 	 * call virtio_stopped() once the last of them is over. stop() comes only after start().
+	 * It also comes after virtio_fail(), when kick() or whatever failed has returned.
 	 */
 	bool (*stop)(void *dev);
 	void (*free)(void *dev);
@@ -77,7 +78,7 @@ struct virtio_transport_ops {
 	void (*interrupt)(void *transport, int queue);
 	/* An eventfd that does the same in the kernel, for vhost; -1: there is none. */
 	int (*interrupt_fd)(void *transport, unsigned queue);
-	/* The device is reset: forget vectors and pending interrupts. */
+	/* The device is reset: forget vectors and pending interrupts. No lock is held. */
 	void (*reset)(void *transport);
 	void (*free)(void *transport);
 };
@@ -113,7 +114,8 @@ struct virtio {
 	unsigned nr_queues;
 	struct virtio_queue *queues;
 
-	bool resetting;            /* the driver wrote 0; not done yet */
+	bool resetting; /* the driver wrote 0; not done yet. Also read without lock */
+	pthread_cond_t settled;    /* it is done (for virtio_power_on()) */
 	bool started;              /* on the loop: ops->start() was called */
 	bool stopping;             /* on the loop: ops->stop() returned false */
 	bool was_driven;           /* some driver got as far as DRIVER_OK */
