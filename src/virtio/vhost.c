@@ -59,28 +59,27 @@ static void on_call(void *opaque)
 	struct vhost_ring *ring = opaque;
 	struct virtio *virtio = ring->virtio;
 
-	virtio->transport_ops->interrupt(virtio->transport, (int)ring->queue);
+	if (virtio->transport_ops)
+		virtio->transport_ops->interrupt(virtio->transport, (int)ring->queue);
 }
 
 static void on_error(void *opaque)
 {
 	struct vhost_ring *ring = opaque;
 
+	/* The device is stopped then, on this loop. */
 	virtio_fail(ring->virtio, "queue %u: vhost cannot read what is in the ring",
 		    ring->queue);
-	ring->failed(ring->virtio->dev);
 }
 
 void vhost_ring_init(struct vhost_ring *ring, struct virtio *virtio,
-		     const struct vhost *vhost, unsigned queue, unsigned number,
-		     void (*failed)(void *dev))
+		     const struct vhost *vhost, unsigned queue, unsigned number)
 {
 	*ring = (struct vhost_ring){
 		.virtio = virtio,
 		.vhost = vhost,
 		.queue = queue,
 		.ring = number,
-		.failed = failed,
 		.call.source.fd = -1,
 		.error.source.fd = -1,
 	};
@@ -119,10 +118,17 @@ static int set_shape(const struct vhost_ring *ring, const struct virtq_state *st
 	return vhost_set_ring_areas(ring->vhost, ring->ring, &areas, err);
 }
 
+static int interrupt_fd(const struct virtio *virtio, unsigned queue)
+{
+	return virtio->transport_ops
+		       ? virtio->transport_ops->interrupt_fd(virtio->transport, queue)
+		       : -1;
+}
+
 static int set_events(struct vhost_ring *ring, struct err *err)
 {
 	struct virtio *virtio = ring->virtio;
-	int call = virtio->transport_ops->interrupt_fd(virtio->transport, ring->queue);
+	int call = interrupt_fd(virtio, ring->queue);
 
 	if (call < 0) {
 		if (loop_event_init(&ring->call, virtio->loop, on_call, ring, err))

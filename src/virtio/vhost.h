@@ -21,10 +21,8 @@
 struct vhost_ring {
 	struct virtio *virtio;
 	const struct vhost *vhost;
-	unsigned queue; /* of the device */
-	unsigned ring;  /* of vhost */
-	/* vhost found the ring broken, virtio_fail() was called: stop all of it. */
-	void (*failed)(void *dev);
+	unsigned queue;          /* of the device */
+	unsigned ring;           /* of vhost */
 	struct loop_event call;  /* in between, when the transport has no eventfd */
 	struct loop_event error; /* vhost cannot read the ring */
 	bool started;
@@ -43,10 +41,9 @@ int vhost_check(const struct vhost *vhost, uint64_t *features, struct err *err);
 int vhost_agree(const struct vhost *vhost, const struct virtio *virtio,
 		uint64_t device_features, struct err *err);
 
-/* Before first use. `failed` gets virtio->dev. */
+/* Before first use: queue number `queue` of the device is ring `number` of vhost. */
 void vhost_ring_init(struct vhost_ring *ring, struct virtio *virtio,
-		     const struct vhost *vhost, unsigned queue, unsigned number,
-		     void (*failed)(void *dev));
+		     const struct vhost *vhost, unsigned queue, unsigned number);
 
 /* Hand the queue over, which virtq_start() has checked. On an error it is ours as before. */
 int vhost_ring_start(struct vhost_ring *ring, struct err *err);

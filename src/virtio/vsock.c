@@ -74,11 +74,6 @@ static void halt(struct vsock *vsock)
 		vhost_ring_stop(&vsock->rings[i]);
 }
 
-static void on_failed(void *dev)
-{
-	halt(dev);
-}
-
 static int run(struct vsock *vsock, struct err *err)
 {
 	const uint64_t own =
@@ -109,10 +104,8 @@ static void start(void *dev)
 	/* 3.1.1: the driver sets up its queues before DRIVER_OK. One alone is no use. */
 	if (!queues[QUEUE_RX].ring.state.ready || !queues[QUEUE_TX].ring.state.ready)
 		return;
-	if (run(vsock, &err)) {
-		halt(vsock);
-		virtio_fail(&vsock->virtio, "%s", err.text);
-	}
+	if (run(vsock, &err))
+		virtio_fail(&vsock->virtio, "%s", err.text); /* which stops it again */
 }
 
 static void kick(void *dev, unsigned queue)
@@ -181,8 +174,7 @@ static int init(struct vsock *vsock, struct platform *platform, bool packed,
 		return -1;
 	}
 	for (unsigned i = 0; i < NR_RINGS; i++)
-		vhost_ring_init(&vsock->rings[i], &vsock->virtio, &vsock->vhost, i, i,
-				on_failed);
+		vhost_ring_init(&vsock->rings[i], &vsock->virtio, &vsock->vhost, i, i);
 	return 0;
 }
 
