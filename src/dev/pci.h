@@ -1,8 +1,12 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * PCI (PCI Local Bus 3.0, PCI Express Base 4.0): one bus, its functions, their
- * configuration space, BARs and MSI-X. See pci.c. Thread safety: the configuration
- * space is guarded by the bus's lock, which register functions of BARs never take.
+ * configuration space, BARs and MSI-X. See pci.c.
+ *
+ * Locks, outer first: the bus's lock guards configuration spaces and which BARs are
+ * decoded; a device's own; then those of MSI-X and of INTx, which are leaves. Register
+ * functions of BARs never take the bus's lock, and neither do the interrupt functions
+ * below, so a device may call them with its own lock held.
  */
 #ifndef TANE_DEV_PCI_H
 #define TANE_DEV_PCI_H
@@ -17,12 +21,13 @@
 #include "util/err.h"
 #include "util/state.h"
 
-#define PCI_DEVICES          32
-#define PCI_FUNCTIONS        8
-#define PCI_BARS             6
-#define PCI_CONFIG_SIZE      4096u /* with the extended part; 256 by mechanism 1 */
-#define PCI_ECAM_SIZE        (PCI_DEVICES * PCI_FUNCTIONS * PCI_CONFIG_SIZE) /* of one bus */
-#define PCI_MAX_MSIX_VECTORS 256
+#define PCI_DEVICES            32
+#define PCI_FUNCTIONS          8
+#define PCI_BARS               6
+#define PCI_CONFIG_SIZE        4096u /* with the extended part */
+#define PCI_LEGACY_CONFIG_SIZE 256u  /* what mechanism 1 reaches */
+#define PCI_ECAM_SIZE          (PCI_DEVICES * PCI_FUNCTIONS * PCI_CONFIG_SIZE) /* of one bus */
+#define PCI_MAX_MSIX_VECTORS   256
 
 enum pci_bar_kind {
 	PCI_BAR_NONE,
@@ -48,7 +53,7 @@ struct pci_bar {
 
 	/* Private to pci.c. */
 	bool is_mapped;
-	uint64_t base;
+	uint64_t base; /* where it is decoded, if it is */
 };
 
 struct pci_msix;
@@ -69,15 +74,21 @@ struct pci_function {
 	uint8_t config[PCI_CONFIG_SIZE];
 	uint8_t writable[PCI_CONFIG_SIZE]; /* a bit for each that the guest may change */
 	struct pci_bar bars[PCI_BARS];
-	struct pci_msix *msix;   /* NULL: none */
-	uint8_t last_capability; /* offset, 0: none yet */
-	uint16_t free_offset;    /* where the next capability goes */
-	bool intx_level;         /* what the device wants INTA# to be */
+	uint8_t initial[PCI_LEGACY_CONFIG_SIZE]; /* config[] after a reset */
+	struct pci_msix *msix;                   /* NULL: none */
+	uint8_t last_capability;                 /* offset, 0: none yet */
+	uint16_t free_offset;                    /* where the next capability goes */
+
+	/* Guarded by the bus's intx_lock. */
+	bool intx_level;   /* what the device wants its interrupt pin to be */
+	bool intx_blocked; /* by COMMAND or MSI-X */
+	bool intx_driven;  /* it pulls the wire */
 
 	/*
 	 * Windows into the device in its own capability (virtio's PCI_CFG): called for
-	 * each access to [hook_offset, hook_offset + hook_size), under the bus's lock.
-	 * The read hook runs before config[] is read, the write hook after it was written.
+	 * each access to [hook_offset, hook_offset + hook_size), under the bus's lock;
+	 * `offset` counts from hook_offset. The read hook runs before config[] is read,
+	 * the write hook after it was written.
 	 */
 	uint16_t hook_offset, hook_size;
 	void (*config_read)(void *dev, unsigned offset, unsigned size);
@@ -95,14 +106,20 @@ struct pci_bus {
 	struct pci_function *functions[PCI_DEVICES][PCI_FUNCTIONS];
 	uint32_t config_address; /* port 0xcf8 */
 	struct pci_window io, mem32, mem64;
-	struct irq_line
-		intx[4]; /* the pins INTA# to INTD# of device 0; others are swizzled */
-	uint32_t intx_levels[4]; /* a bit per device that drives it */
+	struct pci_function host_bridge; /* 00.0 */
+
+	/* The wires that INTA# to INTD# of device 0 lead to; others are swizzled. */
+	struct irq_line intx[4];
+	uint8_t interrupt_lines[4]; /* register Interrupt Line of functions on a wire */
+	pthread_mutex_t intx_lock;
+	unsigned intx_drivers[4]; /* how many functions pull a wire */
 };
 
 /*
- * A bus with a host bridge as function 00.0 and these windows for BARs. The machine
- * then puts pci_config_ports (at 0xcf8, eight ports) and pci_ecam on the bus.
+ * A bus with a host bridge as function 00.0 and these windows for BARs: what is not
+ * wholly inside one is not decoded. A window of size 0 is none. The machine then puts
+ * pci_config_ports (at 0xcf8, eight ports) and pci_ecam on the bus, and may fill
+ * interrupt_lines (0xff: not connected).
  */
 int pci_bus_init(struct pci_bus *bus, struct platform *platform,
 		 const struct pci_window *io, const struct pci_window *mem32,
@@ -140,13 +157,19 @@ int pci_function_add_msix(struct pci_function *function, struct platform *platfo
 			  unsigned bar, unsigned vectors, struct err *err);
 void pci_function_destroy(struct pci_function *function);
 
-/* Give it a place: the lowest free device number, function 0, and addresses for BARs. */
+/*
+ * Give it a place: the lowest free device number, function 0, and addresses for BARs;
+ * below 4 GiB as long as there is room, so that 32-bit guests reach them. Before vCPUs run.
+ */
 int pci_bus_plug(struct pci_bus *bus, struct pci_function *function, struct err *err);
+/* The same at a place of your choice. A device's first function must be number 0. */
+int pci_bus_plug_at(struct pci_bus *bus, struct pci_function *function, unsigned device,
+		    unsigned number, struct err *err);
 
 /*
- * Interrupts, from any thread, no lock held. With MSI-X enabled send message `vector`
- * (no such vector: nothing happens); pci_set_intx() drives INTA#, which shows on
- * the wire only while MSI-X is off and COMMAND allows it.
+ * Interrupts, from any thread. With MSI-X enabled send message `vector` (no such
+ * vector: nothing happens; masked: once it is unmasked); pci_set_intx() drives the
+ * interrupt pin, which shows on the wire only while MSI-X is off and COMMAND allows it.
  */
 bool pci_msix_enabled(const struct pci_function *function);
 void pci_msix_signal(struct pci_function *function, unsigned vector);
@@ -155,12 +178,24 @@ unsigned pci_msix_vectors(const struct pci_function *function);
 int pci_msix_fd(const struct pci_function *function, unsigned vector);
 void pci_set_intx(struct pci_function *function, bool level);
 
-/* The IOAPIC-style pin (0..3) that INTA# of device number `device` is wired to. */
+/* The device was reset: forget messages that were signalled and not yet sent. */
+void pci_msix_forget(struct pci_function *function);
+
+/*
+ * May it reach memory by itself (COMMAND, Bus Master)? Messages heed it here; a
+ * device that moves data asks. Any thread.
+ */
+bool pci_is_bus_master(const struct pci_function *function);
+
+/* The wire (0..3) that INTA# of device number `device` is on; INTB# on the next ... */
 static inline unsigned pci_intx_pin(unsigned device)
 {
 	return device % 4;
 }
 
+/* Sections "NAME.pci" and "NAME.msix"; of the bus "pci". With all vCPUs parked. */
+int pci_bus_save(const struct pci_bus *bus, struct state_writer *writer, struct err *err);
+int pci_bus_load(struct pci_bus *bus, struct bytes image, struct err *err);
 int pci_function_save(const struct pci_function *function, struct state_writer *writer,
 		      struct err *err);
 int pci_function_load(struct pci_function *function, struct bytes image, struct err *err);
