@@ -2,7 +2,8 @@
 /*
  * Disk images of the host: sizes and requests in bytes, completion by callback. It
  * knows no guest and no ring. block.c opens files and picks the engine that moves
- * the data (uring.c or pool.c). All on one thread, the loop's.
+ * the data (uring.c or pool.c). All on one thread, the loop's, but for opening and
+ * closing, which is while the loop does not run.
  */
 #ifndef TANE_BLOCK_BLOCK_H
 #define TANE_BLOCK_BLOCK_H
@@ -26,18 +27,21 @@ enum block_op {
 /*
  * One request. The caller owns it, and the iov and its buffers, until done(), which
  * comes on the loop's thread (maybe before block_kick() returns), with 0 or an
- * errno. A short read or write is continued here; the end of the file is EIO.
+ * errno. A short read or write is continued here; the end of the file is EIO. Ranges
+ * that are not inside info->size are EINVAL, so are offsets and lengths of reads, writes
+ * and zeroes that are no multiple of the logical block size.
  */
 struct block_request {
 	enum block_op op;
 	uint64_t offset, length; /* length is the sum of the iov for reads and writes */
-	struct iovec *iov;       /* may be changed */
+	const struct iovec *iov; /* is not changed */
 	unsigned nr_iov;
 	bool may_unmap; /* BLOCK_WRITE_ZEROES may give the blocks back */
 	void (*done)(struct block_request *request, int error);
 
 	struct block_request *next; /* private to the engine */
 	uint64_t finished;          /* private: bytes moved so far */
+	int error;                  /* private */
 };
 
 struct block_info {
@@ -65,5 +69,12 @@ const struct block_info *block_info(const struct block *block);
 /* Queue a request; nothing happens before block_kick() hands over all that is queued. */
 void block_submit(struct block *block, struct block_request *request);
 void block_kick(struct block *block);
+
+/*
+ * Call `fn` after each row of done(), before the loop waits again: what requests share, as
+ * an interrupt, can be done once for all of them. Both may call block_submit() and
+ * block_kick(). Before the first request.
+ */
+void block_on_batch(struct block *block, void (*fn)(void *opaque), void *opaque);
 
 #endif

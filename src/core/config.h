@@ -58,7 +58,8 @@ struct config_disk {
 	const char *path;
 	const char *id; /* GET_ID, at most 20 bytes; NULL: none */
 	bool read_only;
-	bool direct; /* past the host's page cache (O_DIRECT) */
+	bool direct;     /* past the host's page cache (O_DIRECT) */
+	bool format_raw; /* it is raw, whatever it looks like (format=raw) */
 	unsigned
 		block_size; /* logical, 512 to 4096; 0: the host device's, 512 for files */
 	unsigned queues;    /* 0: one per CPU */
