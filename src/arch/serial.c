@@ -10,12 +10,7 @@
  * that writes nevertheless has its vCPU wait in port_write(), after the lock
  * was given back, until the loop has written something out.
  */
-#include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
-#include <stdlib.h>
-#include <termios.h>
-#include <unistd.h>
 
 #include "arch/serial.h"
 
@@ -128,87 +123,6 @@ static const struct io_ops port_io = {
 	.max_size = 1,
 };
 
-/* A new pseudo terminal; the user is told its name. */
-static int open_pty(struct serial *serial, unsigned number, struct err *err)
-{
-	struct termios raw;
-	char name[64];
-	int slave;
-	int master = posix_openpt(O_RDWR | O_NOCTTY | O_NONBLOCK | O_CLOEXEC);
-
-	if (master < 0 || grantpt(master) || unlockpt(master) ||
-	    ptsname_r(master, name, sizeof(name))) {
-		err_errno(err, "cannot make a pseudo terminal");
-		if (master >= 0)
-			close(master);
-		return -1;
-	}
-	/*
-	 * A line that echoed would send the guest its own output. Set from our side
-	 * it holds for all who open the other side.
-	 */
-	if (tcgetattr(master, &raw) == 0) {
-		cfmakeraw(&raw);
-		(void)tcsetattr(master, TCSANOW, &raw);
-	}
-	/* From the first close on, our side can tell whether anybody has it open. */
-	slave = open(name, O_RDWR | O_NOCTTY | O_CLOEXEC);
-	if (slave < 0) {
-		err_errno(err, "%s", name);
-		close(master);
-		return -1;
-	}
-	close(slave);
-	serial->in_fd = master;
-	fprintf(stderr, "tane: serial port %u is %s\n", number + 1, name);
-	return 0;
-}
-
-/* We were started in the background: reading from the terminal would stop us. */
-static bool is_another_jobs_terminal(int fd)
-{
-	pid_t owner = isatty(fd) ? tcgetpgrp(fd) : -1;
-
-	return owner >= 0 && owner != getpgrp();
-}
-
-/* Find the two ends. *in and *out become -1 for none. */
-static int open_ends(struct serial *serial, unsigned number, int *in, int *out,
-		     struct err *err)
-{
-	const struct vm_config *config = serial->vm->config;
-
-	*in = *out = -1;
-	switch (config->serials[number].kind) {
-	case SERIAL_CONSOLE:
-		*in = is_another_jobs_terminal(STDIN_FILENO) ? -1 : STDIN_FILENO;
-		*out = STDOUT_FILENO;
-		return 0;
-	case SERIAL_PTY:
-		if (open_pty(serial, number, err))
-			return -1;
-		*in = *out = serial->in_fd;
-		return 0;
-	case SERIAL_FILE:
-		/* O_NONBLOCK: a FIFO that nobody reads must not hang us. */
-		serial->out_fd = open(config->serials[number].path,
-				      O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC |
-					      O_NOCTTY | O_NONBLOCK,
-				      0666);
-		if (serial->out_fd < 0 && errno == ENXIO)
-			return err_set(err,
-				       "\"%s\": nobody reads this FIFO: "
-				       "start its reader first",
-				       config->serials[number].path);
-		if (serial->out_fd < 0)
-			return err_errno(err, "\"%s\"", config->serials[number].path);
-		*out = serial->out_fd;
-		return 0;
-	default:
-		return 0;
-	}
-}
-
 int serial_init(struct serial *serial, struct vm *vm, unsigned number,
 		enum bus_space space, uint64_t base, const struct irq_line *irq,
 		struct err *err)
@@ -223,22 +137,19 @@ int serial_init(struct serial *serial, struct vm *vm, unsigned number,
 		.ops = &port_io,
 		.dev = serial,
 	};
-	unsigned flags = 0;
-	int in, out;
+	char name[32];
 
 	serial->vm = vm;
-	serial->in_fd = serial->out_fd = -1;
+	serial->ends.own = -1;
 	pthread_mutex_init(&serial->lock, NULL);
 	uart16550_init(&serial->uart, &uart_ops, irq, serial);
-	if (open_ends(serial, number, &in, &out, err))
-		return err_prefix(err, "serial port %u: ", number + 1);
+	snprintf(name, sizeof(name), "serial port %u", number + 1);
+	if (console_ends_open(&serial->ends, vm->config->serials[number].kind,
+			      vm->config->serials[number].path, name, err))
+		return -1;
 	serial->open = true;
-	if (vm->config->serials[number].kind == SERIAL_PTY)
-		flags = CONSOLE_PTY;
-	else if (in == STDIN_FILENO && isatty(in))
-		flags = CONSOLE_ESCAPES;
-	if (console_init(&serial->console, vm->loop, in, out, flags, &console_ops, serial,
-			 err))
+	if (console_init(&serial->console, vm->loop, serial->ends.in, serial->ends.out,
+			 serial->ends.flags, &console_ops, serial, err))
 		return -1;
 	return bus_add(&vm->bus, space, &range, err);
 }
@@ -250,18 +161,11 @@ void serial_reset(struct serial *serial)
 	pthread_mutex_unlock(&serial->lock);
 }
 
-static void close_if_open(int fd)
-{
-	if (fd >= 0)
-		close(fd);
-}
-
 void serial_destroy(struct serial *serial)
 {
 	if (!serial->open)
 		return;
 	console_destroy(&serial->console);
-	close_if_open(serial->in_fd);
-	close_if_open(serial->out_fd);
+	console_ends_close(&serial->ends);
 	pthread_mutex_destroy(&serial->lock);
 }

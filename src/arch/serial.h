@@ -10,6 +10,7 @@
 
 #include "core/config.h"
 #include "core/console.h"
+#include "core/console_ends.h"
 #include "core/vm.h"
 #include "dev/uart16550.h"
 
@@ -18,7 +19,7 @@ struct serial {
 	struct uart16550 uart;
 	pthread_mutex_t lock; /* guards the UART */
 	struct console console;
-	int in_fd, out_fd; /* opened by us, -1: none */
+	struct console_ends ends;
 	bool open;
 };
 

@@ -51,34 +51,70 @@
 
 #define WRITE_CHUNK 4096u /* PIPE_BUF: see fd_try_write() */
 
+/* Copy to the ring, which has room for it. With the lock held. */
+static void append(struct console *console, const uint8_t *data, size_t n)
+{
+	const size_t at = (console->head + console->used) % CONSOLE_OUTPUT_SIZE;
+	const size_t first = n < CONSOLE_OUTPUT_SIZE - at ? n : CONSOLE_OUTPUT_SIZE - at;
+
+	memcpy(console->output + at, data, first);
+	memcpy(console->output, data + first, n - first);
+	console->used += n;
+}
+
+/* See that what was put on top of `before` bytes gets written. */
+static void announce(const struct console *console, size_t before, size_t n)
+{
+	if (before < LOW_WATER && before + n >= LOW_WATER)
+		loop_event_signal(&console->urgent);
+	else if (!before && n)
+		loop_timer_arm(&console->flush, loop_now() + FLUSH_DELAY_NS);
+}
+
 bool console_put(struct console *console, uint8_t byte)
 {
-	bool was_empty, urgent, room;
+	size_t before, n = 0;
+	bool room;
 
 	pthread_mutex_lock(&console->lock);
 	if (console->broken) {
 		pthread_mutex_unlock(&console->lock);
 		return true;
 	}
-	was_empty = console->used == 0;
-	if (console->used < CONSOLE_OUTPUT_SIZE) {
-		console->output[(console->head + console->used) % CONSOLE_OUTPUT_SIZE] =
-			byte;
-		console->used++;
-	} else {
+	before = console->used;
+	if (before < CONSOLE_OUTPUT_SIZE)
+		append(console, &byte, n = 1);
+	else
 		console->lost++;
-	}
-	urgent = console->used == LOW_WATER;
-	room = console->used < CONSOLE_OUTPUT_SIZE - HEADROOM;
+	room = before + n < CONSOLE_OUTPUT_SIZE - HEADROOM;
 	if (!room)
 		console->full = true;
 	pthread_mutex_unlock(&console->lock);
-
-	if (urgent)
-		loop_event_signal(&console->urgent);
-	else if (was_empty)
-		loop_timer_arm(&console->flush, loop_now() + FLUSH_DELAY_NS);
+	announce(console, before, n);
 	return room;
+}
+
+size_t console_write(struct console *console, const uint8_t *data, size_t n)
+{
+	const size_t limit = CONSOLE_OUTPUT_SIZE - HEADROOM;
+	size_t before;
+
+	pthread_mutex_lock(&console->lock);
+	if (console->broken) {
+		pthread_mutex_unlock(&console->lock);
+		return n;
+	}
+	before = console->used;
+	if (console->full || before >= limit)
+		n = 0;
+	else if (n > limit - before)
+		n = limit - before;
+	append(console, data, n);
+	if (before + n >= limit)
+		console->full = true;
+	pthread_mutex_unlock(&console->lock);
+	announce(console, before, n);
+	return n;
 }
 
 bool console_is_writable(struct console *console)
@@ -485,9 +521,11 @@ static bool wait_for_reader(struct console *console,
 	return n > 0 && !(fds[1].revents && interrupt->interrupted(interrupt->opaque));
 }
 
-void console_drain(struct console *console, const struct console_interrupt *interrupt,
+bool console_drain(struct console *console, const struct console_interrupt *interrupt,
 		   int timeout_ms)
 {
+	bool done;
+
 	if (console->is_pty && (timeout_ms < 0 || timeout_ms > PTY_DRAIN_MS))
 		timeout_ms = PTY_DRAIN_MS;
 	while (!output_is_empty(console)) {
@@ -496,9 +534,11 @@ void console_drain(struct console *console, const struct console_interrupt *inte
 		if (console->absent || !wait_for_reader(console, interrupt, timeout_ms))
 			break;
 	}
+	done = output_is_empty(console);
 	if (!console->absent)
 		console->lost += console->used;
 	if (console->lost)
 		fprintf(stderr, "tane: %" PRIu64 " bytes of console output were lost\n",
 			console->lost);
+	return done;
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * A console: bytes between a serial device of the guest and a pair of file
+ * A console: bytes between a serial or virtio port of the guest and a pair of file
  * descriptors of the host (see console.c for how it never loses one).
  */
 #ifndef TANE_CORE_CONSOLE_H
@@ -87,6 +87,13 @@ void console_destroy(struct console *console);
  */
 bool console_put(struct console *console, uint8_t byte);
 
+/*
+ * As many of `n` bytes as there is room for, for a device that can hold the rest back. It
+ * holds it until writable() is called if that is not all, or if
+ * console_is_writable() says no afterwards. Any thread; never blocks.
+ */
+size_t console_write(struct console *console, const uint8_t *data, size_t n);
+
 /* Is there room for output? Any thread. */
 bool console_is_writable(struct console *console);
 
@@ -106,8 +113,9 @@ struct console_interrupt {
  * out, nobody reads any more, `interrupt` says so, or nothing could be written
  * for `timeout_ms` (-1: wait as long as it takes; but a second at most for a
  * pseudo terminal, whose user may have forgotten it). What is lost is reported.
+ * Returns whether all is out.
  */
-void console_drain(struct console *console, const struct console_interrupt *interrupt,
+bool console_drain(struct console *console, const struct console_interrupt *interrupt,
 		   int timeout_ms);
 
 #endif

@@ -181,6 +181,44 @@ static void test_slow_reader_loses_nothing(void **state)
 	assert_true(writables >= 1);
 }
 
+/* A device that can hold output back: what is taken comes out, in order, and no more. */
+static void test_write_takes_what_fits(void **state)
+{
+	static uint8_t text[200001], got[sizeof(text)];
+	size_t written = 0, n = 0;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(text); i++)
+		text[i] = (uint8_t)(i * 31 + i / 256);
+	fcntl(out[0], F_SETFL, O_NONBLOCK);
+	/* Pieces of an odd size, so that the ring's end falls into one of them. */
+	while (written < sizeof(text)) {
+		size_t left = sizeof(text) - written;
+		size_t taken = console_write(&console, text + written,
+					     left < 4099 ? left : 4099);
+
+		written += taken;
+		if (taken < 4099 && left)
+			break;
+	}
+	/* Nobody reads: it says no before the ring is full, and goes on saying no. */
+	assert_true(written < sizeof(text));
+	assert_false(console_is_writable(&console));
+	assert_int_equal(console_write(&console, text, 1), 0);
+	while (n < sizeof(text)) {
+		ssize_t r = read(out[0], got + n, sizeof(got) - n);
+
+		if (r > 0)
+			n += (size_t)r;
+		run(5);
+		written +=
+			console_write(&console, text + written, sizeof(text) - written);
+	}
+	assert_memory_equal(got, text, sizeof(text));
+	assert_true(writables >= 1);
+	assert_int_equal(console.lost, 0);
+}
+
 static void test_reader_gone(void **state)
 {
 	(void)state;
@@ -288,17 +326,17 @@ static void test_drain(void **state)
 	(void)state;
 	for (int i = 0; i < 5000; i++)
 		console_put(&console, (uint8_t)('a' + i % 26));
-	console_drain(&console, &nothing, -1);
+	assert_true(console_drain(&console, &nothing, -1));
 	assert_int_equal(read(out[0], text, sizeof(text)), 5000);
 	/* A reader that takes nothing: the time-out ends it. */
 	while (console_put(&console, 'x'))
 		;
-	console_drain(&console, &nothing, 20);
+	(void)console_drain(&console, &nothing, 20);
 	/* A signal ends it too, if it is for us. The pipe is full by now. */
 	while (console_put(&console, 'x'))
 		;
 	send("...");
-	console_drain(&console, &interrupt, -1);
+	assert_false(console_drain(&console, &interrupt, -1));
 	assert_int_equal(signals, 2);
 }
 
@@ -458,6 +496,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_output, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_slow_reader_loses_nothing, setup,
+						teardown),
+		cmocka_unit_test_setup_teardown(test_write_takes_what_fits, setup,
 						teardown),
 		cmocka_unit_test_setup_teardown(test_reader_gone, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_input_waits_for_room, setup,
