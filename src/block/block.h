@@ -61,7 +61,10 @@ struct block;
  */
 struct block *block_open(const struct config_disk *disk, struct loop *loop,
 			 struct err *err);
-/* No request may be in flight. */
+/*
+ * Requests in flight are waited for, since the kernel writes to their buffers, but done()
+ * is not called any more. NULL is fine.
+ */
 void block_close(struct block *block);
 
 const struct block_info *block_info(const struct block *block);

@@ -184,6 +184,7 @@ void pool_close(struct pool *pool)
 		return;
 	pthread_mutex_lock(&pool->lock);
 	pool->quit = true;
+	list_init(&pool->todo);
 	pthread_cond_broadcast(&pool->work);
 	pthread_mutex_unlock(&pool->lock);
 	for (unsigned i = 0; i < pool->nr_threads; i++)

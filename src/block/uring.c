@@ -26,10 +26,12 @@
 
 #ifdef HAVE_LIBURING
 #include <liburing.h>
+#include <poll.h>
 
 #define SQ_ENTRIES 128u    /* one call hands over at most so many */
 #define CQ_ENTRIES 1024u   /* in flight at most, so the completion ring never overflows */
 #define RETRY_NS   1000000 /* the kernel had no memory for a request */
+#define CLOSE_NS   10000000000
 
 struct uring {
 	struct block *block;
@@ -110,10 +112,31 @@ struct uring *uring_open(struct block *block, struct err *err)
 	return uring;
 }
 
+/* Wait, with an end, until the kernel has left all buffers alone. */
+static void wait_for_all(struct uring *uring)
+{
+	struct pollfd pollfd = { .fd = uring->ring.ring_fd, .events = POLLIN };
+	int64_t deadline = loop_now() + CLOSE_NS;
+
+	uring->in_flight -= io_uring_sq_ready(&uring->ring);
+	while (uring->in_flight && loop_now() < deadline) {
+		unsigned n;
+
+		if (uring->deferred)
+			(void)io_uring_get_events(&uring->ring);
+		n = io_uring_cq_ready(&uring->ring);
+		io_uring_cq_advance(&uring->ring, n);
+		uring->in_flight -= n;
+		if (!n)
+			(void)poll(&pollfd, 1, 100);
+	}
+}
+
 void uring_close(struct uring *uring)
 {
 	if (!uring)
 		return;
+	wait_for_all(uring);
 	if (uring->enabled)
 		loop_remove(uring->block->loop, &uring->source);
 	loop_timer_destroy(&uring->retry, uring->block->loop);
