@@ -6,6 +6,9 @@
 #ifndef TANE_ARCH_VIRTIO_H
 #define TANE_ARCH_VIRTIO_H
 
+#include <stdio.h>
+
+#include "core/io_thread.h"
 #include "core/platform.h"
 #include "core/vm.h"
 #include "dev/pci.h"
@@ -24,15 +27,38 @@ struct virtio_mmio_places {
 struct virtio_devices {
 	struct virtio *devices[VIRTIO_MAX_DEVICES];
 	unsigned count;
+	const struct vm_config *config;
+	struct io_thread loops[CONFIG_MAX_IO_THREADS]; /* that the devices belong to */
+	unsigned nr_loops;
 };
 
-/* Make all devices of vm->config; `pci` or `places` is NULL for the other transport. */
+/*
+ * Make all devices of vm->config, and start their loops; `pci` or `places` is NULL for
+ * the other transport. The main thread, which also calls all of the following. Device
+ * n is at place n. On an error virtio_devices_destroy() still has to be called.
+ */
 int virtio_devices_build(struct virtio_devices *devices, struct vm *vm,
 			 struct platform *platform, struct pci_bus *pci,
 			 const struct virtio_mmio_places *places, struct err *err);
+
+/* Power-on state, vCPUs parked. */
 int virtio_devices_reset(struct virtio_devices *devices, int timeout_ms, struct err *err);
-/* What the guest never drove, and what it lacks for that. */
+
+/*
+ * What the guest never drove, and what it lacks for that. For a guest that had the time
+ * to look for its devices.
+ */
 void virtio_devices_print_hints(const struct virtio_devices *devices, FILE *out);
+
+/* Waits for requests in flight, ends the threads, frees. No vCPU runs. Zeroes are fine. */
 void virtio_devices_destroy(struct virtio_devices *devices);
+
+/*
+ * What tells a Linux kernel that reads no ACPI tables where `count` devices are, to be
+ * appended to its command line (" virtio_mmio.device=512@0xd0000000:5 ..."). The number
+ * of bytes that it takes, which may be more than `size`.
+ */
+size_t virtio_mmio_params(const struct virtio_mmio_places *places, unsigned count,
+			  char *text, size_t size);
 
 #endif

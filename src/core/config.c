@@ -9,6 +9,7 @@ void config_init(struct vm_config *config)
 		.memory = CONFIG_DEFAULT_MEMORY,
 		.cpus = 1,
 		.serials[0] = { .kind = SERIAL_CONSOLE },
+		.io_threads = CONFIG_AUTO_IO_THREADS,
 	};
 }
 

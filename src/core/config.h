@@ -22,6 +22,9 @@
 #define CONFIG_MAX_PORTS    16 /* of the virtio console, hvc0 among them */
 #define CONFIG_MAX_FORWARDS 16
 
+#define CONFIG_MAX_IO_THREADS  16
+#define CONFIG_AUTO_IO_THREADS (~0u) /* one if there are disks or networks, else none */
+
 #define CONFIG_DEFAULT_MEMORY (512ull << 20)
 
 /* How the kernel is entered. */
@@ -132,7 +135,7 @@ struct vm_config {
 
 	enum virtio_transport virtio;
 	bool packed;         /* offer packed rings */
-	unsigned io_threads; /* 0: the main loop serves the devices too */
+	unsigned io_threads; /* 0: the main loop serves the devices too; or AUTO */
 
 	struct config_disk disks[CONFIG_MAX_DISKS];
 	unsigned nr_disks;

@@ -98,6 +98,8 @@ static void start(struct virtio *virtio)
 	if (start_rings(virtio))
 		return;
 	virtio->started = true;
+	if (virtio->transport_ops)
+		virtio->transport_ops->start(virtio->transport);
 	virtio->ops->start(virtio->dev);
 	for (unsigned i = 0; i < virtio->nr_queues; i++) {
 		struct virtio_queue *queue = &virtio->queues[i];
@@ -468,6 +470,9 @@ int virtio_save(const struct virtio *virtio, struct state_writer *writer, struct
 			       &virtio->queues[i].ring.state, err))
 			return -1;
 	}
+	if (virtio->transport_ops &&
+	    virtio->transport_ops->save(virtio->transport, writer, err))
+		return -1;
 	return virtio->ops->save ? virtio->ops->save(virtio->dev, writer, err) : 0;
 }
 
@@ -520,6 +525,8 @@ int virtio_load(struct virtio *virtio, struct bytes image, struct err *err)
 
 	if (state_load(image, virtio->name, &saved_layout, &saved, err) ||
 	    check_saved(virtio, &saved, err) || load_queues(virtio, image, err) ||
+	    (virtio->transport_ops &&
+	     virtio->transport_ops->load(virtio->transport, image, err)) ||
 	    (virtio->ops->load && virtio->ops->load(virtio->dev, image, err)))
 		return -1;
 	pthread_mutex_lock(&virtio->lock);

@@ -74,13 +74,21 @@ struct virtio_ops {
 
 /* What a transport does for the device. */
 struct virtio_transport_ops {
+	/* On the loop: DRIVER_OK, the ready queues run. Time to attach doorbells. */
+	void (*start)(void *transport);
 	/* The queue (or VIRTIO_CONFIG_QUEUE) wants the driver's attention. Any thread. */
 	void (*interrupt)(void *transport, int queue);
 	/* An eventfd that does the same in the kernel, for vhost; -1: there is none. */
 	int (*interrupt_fd)(void *transport, unsigned queue);
-	/* The device is reset: forget vectors and pending interrupts. No lock is held. */
+	/*
+	 * The device is reset: forget doorbells, vectors, pending interrupts. On the loop,
+	 * or, when start() was not called, on a vCPU's thread; virtio->lock is not held.
+	 */
 	void (*reset)(void *transport);
 	void (*free)(void *transport);
+	/* Section "NAME.pci-transport" or "NAME.mmio"; of PCI also those of the function. */
+	int (*save)(const void *transport, struct state_writer *writer, struct err *err);
+	int (*load)(void *transport, struct bytes image, struct err *err);
 };
 
 /* One queue's doorbell and ring. */

@@ -1,0 +1,223 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * From the configuration to virtio devices.
+ *
+ * The order is fixed, and it decides which slot or place a device gets: networks first,
+ * so that the name of a network card in the guest does not change when a disk or
+ * anything else is added. Each device belongs to one loop; they take turns.
+ */
+#include <stdlib.h>
+
+#include "arch/virtio.h"
+#include "virtio/balloon.h"
+#include "virtio/rng.h"
+#include "virtio/transport.h"
+#include "virtio/vsock.h"
+
+/* How long requests in flight may take before we give up on them. */
+#define DRAIN_TIMEOUT_MS 5000
+
+struct builder {
+	struct virtio_devices *devices;
+	const struct vm_config *config;
+	struct platform *platform;
+	struct pci_bus *pci;
+	const struct virtio_mmio_places *places;
+	unsigned turn; /* which loop is next */
+};
+
+static unsigned count_devices(const struct vm_config *config)
+{
+	return config->nr_disks + config->nr_nets + (config->nr_ports > 0) + config->rng +
+	       config->balloon + (config->vsock_cid != 0);
+}
+
+static unsigned count_threads(const struct vm_config *config)
+{
+	if (config->io_threads == CONFIG_AUTO_IO_THREADS)
+		return config->nr_disks + config->nr_nets > 0;
+	return config->io_threads;
+}
+
+/* Threads, or one loop inside the main loop. */
+static int make_loops(struct virtio_devices *devices, struct loop *main_loop,
+		      struct err *err)
+{
+	const unsigned threads = count_threads(devices->config);
+	const unsigned loops = threads ? threads : 1;
+
+	if (loops > CONFIG_MAX_IO_THREADS)
+		return err_set(err, "--io-threads %u: at most %d", loops,
+			       CONFIG_MAX_IO_THREADS);
+	for (unsigned i = 0; i < loops; i++) {
+		devices->nr_loops++;
+		if (io_thread_init(&devices->loops[i], threads ? NULL : main_loop, err))
+			return -1;
+	}
+	return 0;
+}
+
+static int start_loops(struct virtio_devices *devices, struct err *err)
+{
+	for (unsigned i = 0; i < devices->nr_loops; i++) {
+		if (io_thread_start(&devices->loops[i], i, err))
+			return -1;
+	}
+	return 0;
+}
+
+/* The platform for the next device, whose constructor takes the loop from it. */
+static struct platform *next_platform(struct builder *builder)
+{
+	struct virtio_devices *devices = builder->devices;
+
+	builder->platform->loop =
+		&devices->loops[builder->turn++ % devices->nr_loops].loop;
+	return builder->platform;
+}
+
+static int attach(const struct builder *builder, struct virtio *virtio, struct err *err)
+{
+	const unsigned place = builder->devices->count;
+
+	if (builder->pci)
+		return virtio_pci_attach(virtio, builder->pci, err);
+	if (place >= builder->places->count)
+		return err_set(err, "%s: there is room for %u virtio-mmio devices only",
+			       virtio->name, builder->places->count);
+	return virtio_mmio_attach(virtio,
+				  builder->places->base + place * builder->places->stride,
+				  &builder->places->irqs[place], err);
+}
+
+/* Take a device that its constructor made, or pass on that it could not. */
+static int add(struct builder *builder, struct virtio *virtio, struct err *err)
+{
+	if (!virtio)
+		return -1;
+	if (attach(builder, virtio, err)) {
+		virtio_free(virtio);
+		return -1;
+	}
+	builder->devices->devices[builder->devices->count++] = virtio;
+	return 0;
+}
+
+static int build_all(struct builder *b, struct err *err)
+{
+	const struct vm_config *config = b->config;
+	const bool packed = config->packed;
+
+	if (config->rng && add(b, virtio_rng_new(next_platform(b), packed, err), err))
+		return -1;
+	if (config->balloon &&
+	    add(b,
+		virtio_balloon_new(next_platform(b), config->balloon_size,
+				   config->balloon_keep_on_oom, packed, err),
+		err))
+		return -1;
+	if (config->vsock_cid &&
+	    add(b, virtio_vsock_new(next_platform(b), config->vsock_cid, packed, err),
+		err))
+		return -1;
+	return 0;
+}
+
+int virtio_devices_build(struct virtio_devices *devices, struct vm *vm,
+			 struct platform *platform, struct pci_bus *pci,
+			 const struct virtio_mmio_places *places, struct err *err)
+{
+	struct builder builder = {
+		.devices = devices,
+		.config = vm->config,
+		.platform = platform,
+		.pci = pci,
+		.places = places,
+	};
+	int r;
+
+	*devices = (struct virtio_devices){ .config = vm->config };
+	if (!count_devices(vm->config))
+		return 0;
+	if (make_loops(devices, vm->loop, err))
+		return -1;
+	r = build_all(&builder, err);
+	platform->loop = vm->loop;
+	return r ? -1 : start_loops(devices, err);
+}
+
+int virtio_devices_reset(struct virtio_devices *devices, int timeout_ms, struct err *err)
+{
+	for (unsigned i = 0; i < devices->count; i++) {
+		if (virtio_power_on(devices->devices[i], timeout_ms, err))
+			return -1;
+	}
+	return 0;
+}
+
+/*
+ * What a kernel needs for any of these devices. It is the answer if the guest has driven
+ * none of them.
+ */
+static const char *transport_hint(const struct vm_config *config)
+{
+	return config->virtio == VIRTIO_PCI ? "CONFIG_VIRTIO_PCI (module virtio_pci)"
+					    : "CONFIG_VIRTIO_MMIO (module virtio_mmio)";
+}
+
+void virtio_devices_print_hints(const struct virtio_devices *devices, FILE *out)
+{
+	unsigned driven = 0;
+
+	for (unsigned i = 0; i < devices->count; i++)
+		driven += devices->devices[i]->was_driven;
+	if (!driven && devices->count)
+		fprintf(out,
+			"tane: the guest has used no virtio device: it needs %s, and for "
+			"each device:\n",
+			transport_hint(devices->config));
+	for (unsigned i = 0; i < devices->count; i++) {
+		const struct virtio *virtio = devices->devices[i];
+
+		if (!virtio->was_driven)
+			fprintf(out, "tane: the guest has not used %s: it needs %s\n",
+				virtio->name, virtio->driver_hint);
+	}
+}
+
+void virtio_devices_destroy(struct virtio_devices *devices)
+{
+	struct err err;
+	bool is_quiet = true;
+
+	if (virtio_devices_reset(devices, DRAIN_TIMEOUT_MS, &err)) {
+		/* The host still works on buffers of these devices: do not free them. */
+		fprintf(stderr, "tane: warning: %s\n", err.text);
+		is_quiet = false;
+	}
+	for (unsigned i = 0; i < devices->nr_loops; i++)
+		io_thread_stop(&devices->loops[i]);
+	for (unsigned i = 0; i < devices->count && is_quiet; i++)
+		virtio_free(devices->devices[i]);
+	devices->count = 0;
+	for (unsigned i = 0; i < devices->nr_loops; i++)
+		io_thread_destroy(&devices->loops[i]);
+	devices->nr_loops = 0;
+}
+
+size_t virtio_mmio_params(const struct virtio_mmio_places *places, unsigned count,
+			  char *text, size_t size)
+{
+	size_t used = 0;
+
+	for (unsigned i = 0; i < count && i < places->count; i++) {
+		const int n = snprintf(
+			used < size ? text + used : NULL, used < size ? size - used : 0,
+			" virtio_mmio.device=%u@0x%llx:%u", VIRTIO_MMIO_SIZE,
+			(unsigned long long)(places->base + i * places->stride),
+			places->gsis[i]);
+
+		used += n > 0 ? (size_t)n : 0;
+	}
+	return used;
+}
