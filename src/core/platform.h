@@ -41,6 +41,8 @@ struct platform {
 	 */
 	void (*wait)(void *opaque, bool (*ready)(void *arg), void *arg);
 	void (*wake)(void *opaque);
+	/* The user asked to end the VM (Ctrl-a x on a console). Any thread; NULL in tests. */
+	void (*quit)(void *opaque);
 	void *opaque;
 
 	/* The routing table: the machine's pins, then messages. Guarded by msi_lock. */
