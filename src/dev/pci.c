@@ -316,6 +316,13 @@ static void drive(struct pci_function *function)
 		irq_set(&bus->intx[wire], pull);
 }
 
+unsigned pci_interrupt_pins(const struct pci_function *function)
+{
+	const unsigned pin = function->config[PCI_INTERRUPT_PIN];
+
+	return pin ? 1u << (pin - 1) : 0;
+}
+
 void pci_set_intx(struct pci_function *function, bool level)
 {
 	if (!function->bus)
@@ -409,22 +416,25 @@ const struct io_ops pci_config_ports = {
 	.max_size = 4,
 };
 
-/* ECAM (PCIe 4.0, 7.2.2): 4 KiB for each function; an access lies inside one. */
+/*
+ * ECAM (PCIe 4.0, 7.2.2): 4 KiB for each function; an access lies inside one. Our
+ * functions are conventional ones, whose space ends at 256: nobody answers above.
+ */
 static uint64_t ecam_read(void *dev, uint64_t offset, unsigned size)
 {
-	const unsigned in_function = (unsigned)offset % PCI_CONFIG_SIZE;
+	const unsigned in_function = (unsigned)offset % PCI_ECAM_STRIDE;
 
 	if (in_function + size > PCI_CONFIG_SIZE)
 		return UINT64_MAX;
-	return config_read(dev, (unsigned)offset / PCI_CONFIG_SIZE, in_function, size);
+	return config_read(dev, (unsigned)offset / PCI_ECAM_STRIDE, in_function, size);
 }
 
 static void ecam_write(void *dev, uint64_t offset, unsigned size, uint64_t value)
 {
-	const unsigned in_function = (unsigned)offset % PCI_CONFIG_SIZE;
+	const unsigned in_function = (unsigned)offset % PCI_ECAM_STRIDE;
 
 	if (in_function + size <= PCI_CONFIG_SIZE)
-		config_write(dev, (unsigned)offset / PCI_CONFIG_SIZE, in_function, size,
+		config_write(dev, (unsigned)offset / PCI_ECAM_STRIDE, in_function, size,
 			     value);
 }
 

@@ -21,13 +21,13 @@
 #include "util/err.h"
 #include "util/state.h"
 
-#define PCI_DEVICES            32
-#define PCI_FUNCTIONS          8
-#define PCI_BARS               6
-#define PCI_CONFIG_SIZE        4096u /* with the extended part */
-#define PCI_LEGACY_CONFIG_SIZE 256u  /* what mechanism 1 reaches */
-#define PCI_ECAM_SIZE          (PCI_DEVICES * PCI_FUNCTIONS * PCI_CONFIG_SIZE) /* of one bus */
-#define PCI_MAX_MSIX_VECTORS   256
+#define PCI_DEVICES          32
+#define PCI_FUNCTIONS        8
+#define PCI_BARS             6
+#define PCI_CONFIG_SIZE      256u
+#define PCI_ECAM_STRIDE      4096u /* of a function; ours end at 256, see pci.c */
+#define PCI_ECAM_SIZE        (PCI_DEVICES * PCI_FUNCTIONS * PCI_ECAM_STRIDE) /* of one bus */
+#define PCI_MAX_MSIX_VECTORS 256
 
 enum pci_bar_kind {
 	PCI_BAR_NONE,
@@ -74,10 +74,10 @@ struct pci_function {
 	uint8_t config[PCI_CONFIG_SIZE];
 	uint8_t writable[PCI_CONFIG_SIZE]; /* a bit for each that the guest may change */
 	struct pci_bar bars[PCI_BARS];
-	uint8_t initial[PCI_LEGACY_CONFIG_SIZE]; /* config[] after a reset */
-	struct pci_msix *msix;                   /* NULL: none */
-	uint8_t last_capability;                 /* offset, 0: none yet */
-	uint16_t free_offset;                    /* where the next capability goes */
+	uint8_t initial[PCI_CONFIG_SIZE]; /* config[] after a reset */
+	struct pci_msix *msix;            /* NULL: none */
+	uint8_t last_capability;          /* offset, 0: none yet */
+	uint16_t free_offset;             /* where the next capability goes */
 
 	/* Guarded by the bus's intx_lock. */
 	bool intx_level;   /* what the device wants its interrupt pin to be */
@@ -192,6 +192,9 @@ static inline unsigned pci_intx_pin(unsigned device)
 {
 	return device % 4;
 }
+
+/* A bit for INTA# (0) to INTD# (3), whichever it has. For firmware tables. */
+unsigned pci_interrupt_pins(const struct pci_function *function);
 
 /* Sections "NAME.pci" and "NAME.msix"; of the bus "pci". With all vCPUs parked. */
 int pci_bus_save(const struct pci_bus *bus, struct state_writer *writer, struct err *err);

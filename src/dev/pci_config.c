@@ -85,7 +85,7 @@ unsigned pci_function_add_capability(struct pci_function *function, const uint8_
 {
 	const unsigned offset = function->free_offset;
 
-	if (size < 2 || !range_within(offset, size, PCI_LEGACY_CONFIG_SIZE))
+	if (size < 2 || !range_within(offset, size, PCI_CONFIG_SIZE))
 		return 0;
 	memcpy(&function->config[offset], body, size);
 	function->config[offset + 1] = 0;
@@ -185,7 +185,7 @@ void pci_config_write(struct pci_function *function, unsigned offset, unsigned s
 
 /* What is saved of a function, beside MSI-X. */
 struct function_state {
-	uint8_t config[PCI_LEGACY_CONFIG_SIZE];
+	uint8_t config[PCI_CONFIG_SIZE];
 	uint8_t intx_level;
 };
 

@@ -42,6 +42,19 @@ static struct built build(const struct tables_config *config)
 	return built;
 }
 
+/* Everything that a machine may have at once. */
+static const struct tables_config full = {
+	.nr_cpus = 300,
+	.uarts = { { 0x3f8, 4 }, { 0x2f8, 3 }, { 0x3e8, 4 }, { 0x2e8, 3 } },
+	.nr_uarts = 4,
+	.pci_mem64 = 0x1000000000,
+	.pci_mem64_size = 0x1000000000,
+	.pci_interrupts = { { 1, 0, 17 }, { 2, 0, 18 }, { 2, 1, 19 }, { 31, 3, 18 } },
+	.nr_pci_interrupts = 4,
+	.virtio_mmio = { { 0xe0100000, 512, 5 }, { 0xe0101000, 512, 6 } },
+	.nr_virtio_mmio = 2,
+};
+
 static struct built build_cpus(unsigned nr_cpus)
 {
 	struct tables_config config = four_uarts;
@@ -143,7 +156,7 @@ static void test_rsdt_lists_what_the_xsdt_lists(void **state)
 	size_t i;
 
 	(void)state;
-	assert_int_equal(count, 2);
+	assert_int_equal(count, 3);
 	assert_int_equal(load_le32(rsdt + 4), 36 + 4 * count);
 	for (i = 0; i < count; i++)
 		assert_int_equal(load_le32(rsdt + 36 + 4 * i),
@@ -420,6 +433,91 @@ static void write_file(const char *folder, const char *name, const void *data,
 	assert_int_equal(fclose(file), 0);
 }
 
+/* One segment, one bus, at the address that the memory map reserves. */
+static void test_mcfg(void **state)
+{
+	struct built built = build(&four_uarts);
+	const uint8_t *mcfg = root_entry(&built, "MCFG");
+
+	(void)state;
+	assert_int_equal(load_le32(mcfg + 4), 60);
+	assert_true(load_le64(mcfg + 44) == LAYOUT_ECAM);
+	assert_int_equal(load_le16(mcfg + 52), 0);
+	assert_int_equal(mcfg[54], 0);
+	assert_int_equal(mcfg[55], 0);
+	release(&built);
+}
+
+/* The description as ACPICA's disassembler reads it, in one line; to be freed. */
+static char *disassemble_dsdt(const struct tables_config *config)
+{
+	char folder[] = "/tmp/test_acpi.XXXXXX", command[512];
+	struct built built = build(config);
+	const uint8_t *fadt = root_entry(&built, "FACP");
+	const uint8_t *dsdt = table_at(&built, load_le32(fadt + 40), "DSDT");
+	char *text = calloc(1, 65536);
+	FILE *out;
+
+	assert_non_null(text);
+	assert_non_null(mkdtemp(folder));
+	write_file(folder, "DSDT.dat", dsdt, load_le32(dsdt + 4));
+	snprintf(command, sizeof(command),
+		 "cd %s && iasl -d DSDT.dat >log 2>&1 && sed 's,//.*,,' DSDT.dsl | "
+		 "tr -s ' \\n' ' '; rm -r %s",
+		 folder, folder);
+	out = popen(command, "r");
+	assert_non_null(out);
+	assert_true(fread(text, 1, 65535, out) > 0);
+	assert_int_equal(pclose(out), 0);
+	release(&built);
+	return text;
+}
+
+/* What iasl says of the parts that PCI and virtio-mmio need. */
+static void test_pci_and_virtio_mmio(void **state)
+{
+	static const char *const parts[] = {
+		"Device (PCI0) { Name (_HID, EisaId (\"PNP0A08\") ) Name (_CID, EisaId "
+		"(\"PNP0A03\") ) Name (_UID, Zero) Name (_BBN, Zero)",
+		"Method (_OSC, 4, NotSerialized) { Return (Arg3) }",
+		"WordBusNumber (ResourceProducer, MinFixed, MaxFixed, PosDecode, 0x0000, "
+		"0x0000, 0x0000, 0x0000, 0x0001,",
+		"IO (Decode16, 0x0CF8, 0x0CF8, 0x01, 0x08, )",
+		"0x1000, 0xFFFF, 0x0000, 0xF000,",
+		"0xC0000000, 0xDFFFFFFF, 0x00000000, 0x20000000,",
+		"0x0000001000000000, 0x0000001FFFFFFFFF, 0x0000000000000000, "
+		"0x0000001000000000,",
+		"Name (_PRT, Package (0x04) { Package (0x04) { 0x0001FFFF, Zero, Zero, 0x11 "
+		"}, Package (0x04) { 0x0002FFFF, Zero, Zero, 0x12 }, Package (0x04) { "
+		"0x0002FFFF, One, Zero, 0x13 }, Package (0x04) { 0x001FFFFF, 0x03, Zero, "
+		"0x12 } })",
+		"Name (_HID, EisaId (\"PNP0C02\") ) Name (_CRS, ResourceTemplate () { "
+		"Memory32Fixed (ReadWrite, 0xE0000000, 0x00100000, ) })",
+		"Device (VR00) { Name (_HID, \"LNRO0005\") Name (_UID, Zero)",
+		"Device (VR01) { Name (_HID, \"LNRO0005\") Name (_UID, One) Name (_CRS, "
+		"ResourceTemplate () { Memory32Fixed (ReadWrite, 0xE0101000, 0x00000200, ) "
+		"Interrupt (ResourceConsumer, Level, ActiveHigh, Shared, ,, ) { "
+		"0x00000006, } })",
+	};
+	char *text;
+
+	(void)state;
+	if (system("command -v iasl >/dev/null"))
+		skip();
+	text = disassemble_dsdt(&full);
+	for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++) {
+		if (!strstr(text, parts[i]))
+			fail_msg("no \"%s\" in %s", parts[i], text);
+	}
+	free(text);
+	/* No window above what the CPU can address, no device that is not there. */
+	text = disassemble_dsdt(&four_uarts);
+	assert_null(strstr(text, "QWordMemory"));
+	assert_null(strstr(text, "LNRO0005"));
+	assert_non_null(strstr(text, "Name (_PRT, Package (0x00) {})"));
+	free(text);
+}
+
 /*
  * ACPICA's own compiler: no complaint, neither when it reads the tables nor when
  * it makes them again; what it makes is ours, but for the header; and each
@@ -428,26 +526,28 @@ static void write_file(const char *folder, const char *name, const void *data,
 static void test_iasl_understands_all_tables(void **state)
 {
 	static const char commands[] =
-		"cd %s || exit 1; for t in DSDT FACP APIC; do "
+		"cd %s || exit 1; for t in DSDT FACP APIC MCFG; do "
 		"iasl -d $t.dat >log 2>&1 && ! grep -E 'Error|Warning|ncorrect' log &&"
 		"iasl -we -oa -p again $t.dsl >log 2>&1 && cmp -i 36 $t.dat again.aml &&"
 		"! grep 'Buffer (' $t.dsl || { cat log; exit 1; }; done";
 	char folder[] = "/tmp/test_acpi.XXXXXX", command[512];
 	struct built built;
-	const uint8_t *fadt, *madt, *dsdt;
+	const uint8_t *fadt, *madt, *mcfg, *dsdt;
 	int status;
 
 	(void)state;
 	if (system("command -v iasl >/dev/null"))
 		skip();
-	built = build_cpus(300);
+	built = build(&full);
 	fadt = root_entry(&built, "FACP");
 	madt = root_entry(&built, "APIC");
+	mcfg = root_entry(&built, "MCFG");
 	dsdt = table_at(&built, load_le32(fadt + 40), "DSDT");
 	assert_non_null(mkdtemp(folder));
 	write_file(folder, "DSDT.dat", dsdt, load_le32(dsdt + 4));
 	write_file(folder, "FACP.dat", fadt, load_le32(fadt + 4));
 	write_file(folder, "APIC.dat", madt, load_le32(madt + 4));
+	write_file(folder, "MCFG.dat", mcfg, load_le32(mcfg + 4));
 	snprintf(command, sizeof(command), commands, folder);
 	status = system(command);
 	snprintf(command, sizeof(command), "rm -r %s", folder);
@@ -526,6 +626,8 @@ int main(void)
 		cmocka_unit_test(test_dsdt),
 		cmocka_unit_test(test_madt_cpus),
 		cmocka_unit_test(test_madt_interrupts),
+		cmocka_unit_test(test_mcfg),
+		cmocka_unit_test(test_pci_and_virtio_mmio),
 		cmocka_unit_test(test_iasl_understands_all_tables),
 		cmocka_unit_test(test_largest_machine_fits),
 		cmocka_unit_test(test_small_area_is_an_error),

@@ -4,6 +4,7 @@
  * pointer on, by the offsets of the MultiProcessor Specification 1.4.
  */
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -22,9 +23,8 @@ struct built {
 };
 
 /* The table behind 5 bytes of others, in memory that held something else before. */
-static struct built build(unsigned nr_cpus)
+static struct built build_config(const struct tables_config *config)
 {
-	struct tables_config config = { .nr_cpus = nr_cpus };
 	struct built built = {
 		.area = { .size = LAYOUT_TABLES_SIZE, .used = 5, .gpa = LAYOUT_TABLES },
 	};
@@ -33,9 +33,16 @@ static struct built build(unsigned nr_cpus)
 	built.area.data = malloc(LAYOUT_TABLES_SIZE);
 	assert_non_null(built.area.data);
 	memset(built.area.data, 0xa5, LAYOUT_TABLES_SIZE);
-	if (mptable_build(&built.area, &config, built.floating, &err) < 0)
+	if (mptable_build(&built.area, config, built.floating, &err) < 0)
 		fail_msg("%s", err.text);
 	return built;
+}
+
+static struct built build(unsigned nr_cpus)
+{
+	struct tables_config config = { .nr_cpus = nr_cpus };
+
+	return build_config(&config);
 }
 
 static void release(struct built *built)
@@ -77,13 +84,22 @@ struct walk {
 	unsigned count[5]; /* by type */
 	const uint8_t *ioapic;
 	const uint8_t *irq[16];  /* I/O interrupt entries by ISA interrupt */
+	const uint8_t *pci[128]; /* ... by device << 2 | pin */
+	unsigned nr_pci;
 	const uint8_t *local[2]; /* by LINT */
 };
 
 static void walk_interrupt(struct walk *walk, const uint8_t *entry)
 {
 	assert_int_equal(entry[1], 0); /* INT */
-	assert_int_equal(entry[4], 0); /* the ISA bus */
+	if (entry[4] == 0) {           /* the PCI bus */
+		assert_true(entry[5] < 128);
+		assert_null(walk->pci[entry[5]]);
+		walk->pci[entry[5]] = entry;
+		walk->nr_pci++;
+		return;
+	}
+	assert_int_equal(entry[4], 1); /* the ISA bus */
 	assert_true(entry[5] < 16);
 	assert_null(walk->irq[entry[5]]);
 	walk->irq[entry[5]] = entry;
@@ -109,9 +125,10 @@ static struct walk walk_table(const uint8_t *table)
 			assert_int_equal(entry[3], walk.count[0] == 0 ? 3 : 1);
 			assert_true(load_le32(entry + 8) & 1u << 9); /* has an APIC */
 			break;
-		case 1:
-			assert_int_equal(entry[1], 0);
-			assert_memory_equal(entry + 2, "ISA   ", 6);
+		case 1: /* bus 0 of PCI must be number 0: Linux compares them */
+			assert_int_equal(entry[1], walk.count[1]);
+			assert_memory_equal(entry + 2,
+					    walk.count[1] ? "ISA   " : "PCI   ", 6);
 			break;
 		case 2:
 			walk.ioapic = entry;
@@ -176,7 +193,7 @@ static void test_cpus(void **state)
 		struct walk walk = walk_table(table_of(&built));
 
 		assert_int_equal(walk.count[0], cases[i].processors);
-		assert_int_equal(walk.count[1], 1);
+		assert_int_equal(walk.count[1], 2);
 		assert_int_equal(walk.count[2], 1);
 		assert_int_equal(walk.ioapic[1], cases[i].ioapic_id);
 		assert_int_equal(walk.ioapic[3], 1); /* usable */
@@ -203,6 +220,55 @@ static void test_interrupts_of_the_ioapic(void **state)
 		assert_int_equal(load_le16(walk.irq[irq] + 2), irq == 9 ? 0xd : 0);
 		assert_int_equal(walk.irq[irq][6], walk.ioapic[1]);
 		assert_int_equal(walk.irq[irq][7], irq == 0 ? 2 : irq);
+	}
+	release(&built);
+}
+
+/* Pins of PCI devices: level, active low, on the pins of the I/O APIC above ISA's. */
+static void test_interrupts_of_pci(void **state)
+{
+	const struct tables_config config = {
+		.nr_cpus = 2,
+		.pci_interrupts = { { 1, 0, 17 },
+				    { 5, 0, 17 },
+				    { 5, 3, 16 },
+				    { 31, 2, 17 } },
+		.nr_pci_interrupts = 4,
+	};
+	struct built built = build_config(&config);
+	struct walk walk = walk_table(table_of(&built));
+
+	(void)state;
+	assert_int_equal(walk.nr_pci, 4);
+	for (unsigned i = 0; i < 4; i++) {
+		const uint8_t *entry = walk.pci[config.pci_interrupts[i].device << 2 |
+						config.pci_interrupts[i].pin];
+
+		assert_non_null(entry);
+		assert_int_equal(load_le16(entry + 2), 0xf);
+		assert_int_equal(entry[6], walk.ioapic[1]);
+		assert_int_equal(entry[7], config.pci_interrupts[i].gsi);
+	}
+	release(&built);
+}
+
+/* virtio-mmio has level-triggered interrupts: an edge that comes too early is lost. */
+static void test_interrupts_of_virtio_mmio(void **state)
+{
+	const struct tables_config config = {
+		.nr_cpus = 1,
+		.virtio_mmio = { { 0xe0100000, 512, 5 }, { 0xe0101000, 512, 10 } },
+		.nr_virtio_mmio = 2,
+	};
+	struct built built = build_config(&config);
+	struct walk walk = walk_table(table_of(&built));
+
+	(void)state;
+	for (unsigned irq = 0; irq < 16; irq++) {
+		const bool level = irq == 5 || irq == 9 || irq == 10;
+
+		if (irq != 2)
+			assert_int_equal(load_le16(walk.irq[irq] + 2), level ? 0xd : 0);
 	}
 	release(&built);
 }
@@ -254,6 +320,8 @@ int main(void)
 		cmocka_unit_test(test_header),
 		cmocka_unit_test(test_cpus),
 		cmocka_unit_test(test_interrupts_of_the_ioapic),
+		cmocka_unit_test(test_interrupts_of_pci),
+		cmocka_unit_test(test_interrupts_of_virtio_mmio),
 		cmocka_unit_test(test_local_interrupts),
 		cmocka_unit_test(test_small_area_is_an_error),
 	};

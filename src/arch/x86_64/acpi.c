@@ -4,7 +4,7 @@
  *
  * The RSDP comes first: a kernel that was not told where it is looks for it on
  * each 16th byte from 0xe0000. It names the XSDT, and for old and small kernels
- * the RSDT, which list the FADT and the MADT; the FADT names FACS and DSDT.
+ * the RSDT, which list FADT, MADT and MCFG; the FADT names FACS and DSDT.
  *
  * The tables tell a kernel what is there, and what is not, so that it need not
  * probe: no 8042, no VGA, no GPEs, no SMI (ACPI is always on), no deep sleep.
@@ -64,8 +64,8 @@ struct acpi_rsdp {
 
 #define RSDP_V1_SIZE 20
 
-/* The tables that both root tables list: FADT, MADT. */
-#define ROOT_ENTRIES 2
+/* The tables that both root tables list: FADT, MADT, MCFG. */
+#define ROOT_ENTRIES 3
 
 struct acpi_rsdt {
 	struct acpi_header header;
@@ -258,6 +258,19 @@ struct madt_local_x2apic_nmi {
 	uint8_t reserved[3];
 } PACKED;
 
+/* Where the configuration space of PCI is (PCI Firmware 3.0, 4.1.2). */
+struct acpi_mcfg {
+	struct acpi_header header;
+	uint64_t reserved0;
+	uint64_t base_address;
+	uint16_t segment_group;
+	uint8_t start_bus;
+	uint8_t end_bus;
+	uint32_t reserved1;
+} PACKED;
+
+_Static_assert(sizeof(struct acpi_mcfg) == 60, "PCI Firmware 3.0, tables 4-2 and 4-3");
+
 /* An ID of 255 means all CPUs to a local APIC, so the old entries end before it. */
 #define MAX_LOCAL_APICS 255u
 
@@ -338,6 +351,94 @@ static void describe_soft_off(struct aml *aml)
 	aml_end(aml);
 }
 
+static void describe_pci_windows(struct aml *aml, const struct tables_config *config)
+{
+	aml_name(aml, "_CRS");
+	aml_resources(aml);
+	aml_window(aml, AML_BUS_NUMBER, 2, 0, 0);
+	aml_io(aml, PORT_PCI_CONFIG, 8);
+	aml_window(aml, AML_IO, 2, PORT_PCI_IO, PORT_PCI_IO + PORT_PCI_IO_SIZE - 1);
+	aml_window(aml, AML_MEMORY, 4, LAYOUT_PCI_MEM32,
+		   LAYOUT_PCI_MEM32 + LAYOUT_PCI_MEM32_SIZE - 1);
+	if (config->pci_mem64_size)
+		aml_window(aml, AML_MEMORY, 8, config->pci_mem64,
+			   config->pci_mem64 + config->pci_mem64_size - 1);
+	aml_end(aml);
+}
+
+/* _PRT (6.2.13): each pin of a device leads straight to a pin of the I/O APIC. */
+static void describe_pci_interrupts(struct aml *aml, const struct tables_config *config)
+{
+	aml_name(aml, "_PRT");
+	aml_package(aml, (uint8_t)config->nr_pci_interrupts);
+	for (unsigned i = 0; i < config->nr_pci_interrupts; i++) {
+		aml_package(aml, 4);
+		aml_integer(aml, (uint32_t)config->pci_interrupts[i].device << 16 |
+					 0xffff); /* all functions */
+		aml_integer(aml, config->pci_interrupts[i].pin);
+		aml_integer(aml, 0);
+		aml_integer(aml, config->pci_interrupts[i].gsi);
+		aml_end(aml);
+	}
+	aml_end(aml);
+}
+
+/*
+ * The host bridge. _OSC answers with what it was asked for: the system may control
+ * all features of PCI Express, since nobody else does (6.2.11).
+ */
+static void describe_pci(struct aml *aml, const struct tables_config *config)
+{
+	aml_device(aml, "PCI0");
+	aml_name(aml, "_HID");
+	aml_eisaid(aml, "PNP0A08"); /* PCI Express */
+	aml_name(aml, "_CID");
+	aml_eisaid(aml, "PNP0A03"); /* PCI */
+	aml_name(aml, "_UID");
+	aml_integer(aml, 0);
+	aml_name(aml, "_BBN");
+	aml_integer(aml, 0);
+	aml_method(aml, "_OSC", 4);
+	aml_return(aml);
+	aml_argument(aml, 3);
+	aml_end(aml);
+	describe_pci_windows(aml, config);
+	describe_pci_interrupts(aml, config);
+	aml_end(aml);
+
+	/* What MCFG speaks of must be claimed by such a device (PCI Firmware 3.0, 4.1.2). */
+	aml_device(aml, "ECAM");
+	aml_name(aml, "_HID");
+	aml_eisaid(aml, "PNP0C02"); /* resources of the motherboard */
+	aml_name(aml, "_CRS");
+	aml_resources(aml);
+	aml_memory32(aml, LAYOUT_ECAM, LAYOUT_ECAM_SIZE);
+	aml_end(aml);
+	aml_end(aml);
+}
+
+static void describe_virtio_mmio(struct aml *aml, const struct tables_config *config,
+				 unsigned index)
+{
+	static const char digits[] = "0123456789ABCDEF";
+	char name[] = "VR00";
+
+	name[2] = digits[index / 16 % 16];
+	name[3] = digits[index % 16];
+	aml_device(aml, name);
+	aml_name(aml, "_HID");
+	aml_string(aml, "LNRO0005"); /* what Linux knows virtio-mmio by */
+	aml_name(aml, "_UID");
+	aml_integer(aml, index);
+	aml_name(aml, "_CRS");
+	aml_resources(aml);
+	aml_memory32(aml, config->virtio_mmio[index].base,
+		     config->virtio_mmio[index].size);
+	aml_interrupt(aml, config->virtio_mmio[index].gsi, AML_LEVEL | AML_SHARED);
+	aml_end(aml);
+	aml_end(aml);
+}
+
 static const struct acpi_header *build_dsdt(struct tables_area *area,
 					    const struct tables_config *config,
 					    struct err *err)
@@ -356,6 +457,9 @@ static const struct acpi_header *build_dsdt(struct tables_area *area,
 	for (i = 0; i < config->nr_uarts; i++)
 		describe_uart(&aml, i, config->uarts[i].port, config->uarts[i].irq);
 	describe_rtc(&aml);
+	describe_pci(&aml, config);
+	for (i = 0; i < config->nr_virtio_mmio; i++)
+		describe_virtio_mmio(&aml, config, i);
 	aml_end(&aml);
 	if (aml_finish(&aml, &length, err) < 0) {
 		err_prefix(err, "ACPI DSDT in a table area of %zu bytes: ", area->size);
@@ -541,6 +645,18 @@ static const struct acpi_madt *build_madt(struct tables_area *area,
 	return table;
 }
 
+static const struct acpi_mcfg *build_mcfg(struct tables_area *area, struct err *err)
+{
+	struct acpi_mcfg *table = tables_take(area, sizeof(*table), 8, "ACPI MCFG", err);
+
+	if (!table)
+		return NULL;
+	header_init(&table->header, "MCFG", 1, sizeof(*table));
+	table->base_address = LAYOUT_ECAM; /* one segment group, one bus, all 0 */
+	header_finish(&table->header);
+	return table;
+}
+
 static void fill_roots(const struct tables_area *area, struct acpi_rsdp *rsdp,
 		       struct acpi_rsdt *rsdt, struct acpi_xsdt *xsdt)
 {
@@ -569,6 +685,7 @@ int acpi_build(struct tables_area *area, const struct tables_config *config,
 	const struct acpi_header *dsdt;
 	const struct acpi_fadt *fadt;
 	const struct acpi_madt *madt;
+	const struct acpi_mcfg *mcfg;
 
 	if (!(rsdp = tables_take(area, sizeof(*rsdp), 16, "ACPI RSDP", err)) ||
 	    !(rsdt = tables_take(area, sizeof(*rsdt), 8, "ACPI RSDT", err)) ||
@@ -576,13 +693,12 @@ int acpi_build(struct tables_area *area, const struct tables_config *config,
 	    !(facs = build_facs(area, err)) || !(dsdt = build_dsdt(area, config, err)) ||
 	    !(fadt = build_fadt(area, tables_gpa(area, facs), tables_gpa(area, dsdt),
 				err)) ||
-	    !(madt = build_madt(area, config, err)))
+	    !(madt = build_madt(area, config, err)) || !(mcfg = build_mcfg(area, err)))
 		return -1;
 
-	rsdt->entry[0] = tables_gpa(area, fadt);
-	rsdt->entry[1] = tables_gpa(area, madt);
-	xsdt->entry[0] = tables_gpa(area, fadt);
-	xsdt->entry[1] = tables_gpa(area, madt);
+	xsdt->entry[0] = rsdt->entry[0] = tables_gpa(area, fadt);
+	xsdt->entry[1] = rsdt->entry[1] = tables_gpa(area, madt);
+	xsdt->entry[2] = rsdt->entry[2] = tables_gpa(area, mcfg);
 	fill_roots(area, rsdp, rsdt, xsdt);
 	*rsdp_gpa = tables_gpa(area, rsdp);
 	return 0;

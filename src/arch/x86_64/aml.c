@@ -34,6 +34,7 @@ enum {
 	AML_DUAL_NAME_PREFIX = 0x2e,
 	AML_MULTI_NAME_PREFIX = 0x2f,
 	AML_EXT_OP_PREFIX = 0x5b,
+	AML_ARG0_OP = 0x68,
 	AML_DEVICE_OP = 0x82, /* after AML_EXT_OP_PREFIX */
 	AML_RETURN_OP = 0xa4,
 };
@@ -403,6 +404,15 @@ wrong:
 void aml_reference(struct aml *aml, const char *path)
 {
 	append_path(aml, path);
+}
+
+void aml_argument(struct aml *aml, unsigned number)
+{
+	if (number > 6) {
+		fail(aml, "a method has arguments 0 to 6");
+		return;
+	}
+	append_u8(aml, (uint8_t)(AML_ARG0_OP + number));
 }
 
 /* A descriptor begins: is it where it may be? */

@@ -73,6 +73,7 @@ void aml_integer(struct aml *aml, uint64_t value);
 void aml_string(struct aml *aml, const char *text);
 void aml_eisaid(struct aml *aml, const char *id);
 void aml_reference(struct aml *aml, const char *path);
+void aml_argument(struct aml *aml, unsigned number); /* of the method, 0 to 6 */
 
 /*
  * Resource descriptors (ACPI 6.3, 6.4), inside aml_resources() only.

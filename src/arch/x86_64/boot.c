@@ -33,6 +33,7 @@
 /* Everything that the steps below hand to each other. */
 struct boot {
 	struct vm *vm;
+	const struct tables_config *tables;
 	struct boot_kernel kernel;
 	struct boot_memory map[BOOT_MAP_ROWS];
 	unsigned nr_map;
@@ -54,6 +55,8 @@ unsigned boot_memory_map(uint64_t ram, struct boot_memory map[BOOT_MAP_ROWS])
 					 BOOT_MEMORY_RESERVED };
 	map[n++] = (struct boot_memory){ LAYOUT_HIGH_MEMORY, low_end - LAYOUT_HIGH_MEMORY,
 					 BOOT_MEMORY_RAM };
+	map[n++] = (struct boot_memory){ LAYOUT_ECAM, LAYOUT_ECAM_SIZE,
+					 BOOT_MEMORY_RESERVED };
 	map[n++] = (struct boot_memory){ LAYOUT_KVM_IDENTITY_MAP, 4ull * MEMORY_PAGE_SIZE,
 					 BOOT_MEMORY_RESERVED };
 	if (ram > low_end)
@@ -363,27 +366,8 @@ static int build_cmdline(struct boot *boot, struct err *err)
 	return 0;
 }
 
-static struct tables_config tables_config(const struct vm_config *config)
-{
-	static const struct {
-		uint16_t port;
-		uint8_t irq;
-	} uarts[CONFIG_MAX_UARTS] = LAYOUT_UARTS;
-	struct tables_config tables = { .nr_cpus = config->cpus };
-
-	for (unsigned i = 0; i < CONFIG_MAX_UARTS; i++) {
-		if (config->serials[i].kind == SERIAL_ABSENT)
-			continue;
-		tables.uarts[tables.nr_uarts].port = uarts[i].port;
-		tables.uarts[tables.nr_uarts].irq = uarts[i].irq;
-		tables.nr_uarts++;
-	}
-	return tables;
-}
-
 static int load_tables(struct boot *boot, struct err *err)
 {
-	const struct tables_config config = tables_config(boot->vm->config);
 	struct tables_area area = {
 		.data = calloc(1, LAYOUT_TABLES_SIZE),
 		.size = LAYOUT_TABLES_SIZE,
@@ -395,8 +379,8 @@ static int load_tables(struct boot *boot, struct err *err)
 	if (!area.data)
 		return err_set(err, "no memory for the firmware tables");
 	store_le16(ebda_segment, LAYOUT_EBDA >> 4);
-	if (!acpi_build(&area, &config, &boot->rsdp_gpa, err) &&
-	    !mptable_build(&area, &config, floating, err) &&
+	if (!acpi_build(&area, boot->tables, &boot->rsdp_gpa, err) &&
+	    !mptable_build(&area, boot->tables, floating, err) &&
 	    !put(boot, LAYOUT_EBDA, floating, sizeof(floating), err) &&
 	    !put(boot, LAYOUT_BDA_EBDA_SEGMENT, ebda_segment, sizeof(ebda_segment), err))
 		r = put(boot, LAYOUT_TABLES, area.data, area.used, err);
@@ -508,7 +492,8 @@ static int load_rom(struct vm *vm, struct cpu_entry *entry, struct err *err)
 	return 0;
 }
 
-int boot_load(struct vm *vm, struct cpu_entry *entry, struct err *err)
+int boot_load(struct vm *vm, const struct tables_config *tables, struct cpu_entry *entry,
+	      struct err *err)
 {
 	struct boot *boot;
 	int r;
@@ -519,6 +504,7 @@ int boot_load(struct vm *vm, struct cpu_entry *entry, struct err *err)
 	if (!boot)
 		return err_set(err, "no memory to load the kernel");
 	boot->vm = vm;
+	boot->tables = tables;
 	r = boot_steps(boot, entry, err);
 	boot_kernel_free(&boot->kernel);
 	free(boot);

@@ -4,11 +4,13 @@
 #define TANE_ARCH_X86_64_BOOT_H
 
 #include "arch/x86_64/cpu.h"
+#include "arch/x86_64/tables.h"
 #include "boot/boot.h"
 #include "core/vm.h"
 
-/* Fill guest memory from the configuration. */
-int boot_load(struct vm *vm, struct cpu_entry *entry, struct err *err);
+/* Fill guest memory from the configuration; `tables` is what a kernel is told. */
+int boot_load(struct vm *vm, const struct tables_config *tables, struct cpu_entry *entry,
+	      struct err *err);
 
 /* The memory map of the machine for `ram` bytes of RAM, sorted. Returns its rows. */
 #define BOOT_MAP_ROWS 8

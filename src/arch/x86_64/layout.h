@@ -17,18 +17,21 @@
  *	0x0_000e_0000  firmware tables: RSDP, ACPI tables, MP configuration table
  *	0x0_0010_0000  RAM, kernel
  *	0x0_c000_0000  end of low RAM at the latest; MMIO hole up to 4 GiB:
- *	    c000_0000      devices
+ *	    c000_0000      BARs of PCI functions
+ *	    e000_0000      PCI configuration space of bus 0 (ECAM)
+ *	    e010_0000      virtio-mmio devices, 4 KiB for each
  *	    fec0_0000      IOAPIC
  *	    fee0_0000      local APIC
  *	    fffb_c000      KVM's identity map page, then three pages of TSS
- *	0x1_0000_0000  RAM that did not fit below
+ *	0x1_0000_0000  RAM that did not fit below, then, at the next multiple of 64 GiB
+ *	               and as far as the CPU can address, 64 GiB for large BARs
  *
  * Ports: the PC's own (20 PIC, 40 PIT, 61 system control, 64 i8042, 70 RTC,
- * 80 POST, 92 fast A20, 3f8/2f8/3e8/2e8 UARTs, cf9 reset) and these:
+ * 80 POST, 92 fast A20, 3f8/2f8/3e8/2e8 UARTs, cf8 PCI, cf9 reset) and these:
  *
  *	0xe8   milestone register of --stats      0xe9, 0x402  debug console
  *	0xed   I/O delay                          0xf4         debug exit
- *	0x600  ACPI power management block
+ *	0x600  ACPI power management block        0x1000 up    BARs of PCI functions
  */
 #ifndef TANE_ARCH_X86_64_LAYOUT_H
 #define TANE_ARCH_X86_64_LAYOUT_H
@@ -52,6 +55,13 @@
 /* How much of `ram` bytes lies below the hole; the rest begins at its end. */
 #define LAYOUT_LOW_RAM(ram)     ((ram) < LAYOUT_HOLE ? (ram) : LAYOUT_HOLE)
 #define LAYOUT_HOLE_END         0x100000000ull
+#define LAYOUT_PCI_MEM32        0xc0000000ull
+#define LAYOUT_PCI_MEM32_SIZE   0x20000000ull
+#define LAYOUT_ECAM             0xe0000000ull
+#define LAYOUT_ECAM_SIZE        0x100000ull
+#define LAYOUT_VIRTIO_MMIO      0xe0100000ull
+#define LAYOUT_VIRTIO_STRIDE    0x1000ull
+#define LAYOUT_PCI_MEM64_SIZE   0x1000000000ull /* and alignment */
 #define LAYOUT_IOAPIC           0xfec00000ull
 #define LAYOUT_LAPIC            0xfee00000ull
 #define LAYOUT_KVM_IDENTITY_MAP 0xfffbc000ull
@@ -68,7 +78,10 @@
 #define PORT_DEBUG_EXIT    0xf4 /* four bytes wide */
 #define PORT_BIOS_DEBUG    0x402
 #define PORT_ACPI_PM       0x600 /* PM1a event 0..3, PM1a control 4..5, timer 8..b */
+#define PORT_PCI_CONFIG    0xcf8 /* eight ports; the second is also: */
 #define PORT_RESET_CONTROL 0xcf9
+#define PORT_PCI_IO        0x1000
+#define PORT_PCI_IO_SIZE   0xf000
 #define PORT_ROM_OUTPUT    0x01 /* of the machine that runs a ROM */
 
 /* Port and ISA interrupt of COM1 to COM4, as every PC has them. */
@@ -83,6 +96,16 @@
 #define IRQ_KEYBOARD   1
 #define IRQ_RTC        8
 #define IRQ_SCI        9
+#define IRQ_PCI        16 /* the wires INTA# to INTD# of PCI: pins 16 to 19 */
 #define NR_IOAPIC_PINS 24
+
+/*
+ * ISA interrupts that no chip of ours has: virtio-mmio devices take turns. They are
+ * below 16, so that a kernel without ACPI can be told of them.
+ */
+#define LAYOUT_VIRTIO_IRQS                  \
+	{                                   \
+		5, 6, 7, 10, 11, 12, 14, 15 \
+	}
 
 #endif

@@ -23,6 +23,7 @@
 #include "arch/x86_64/boot.h"
 #include "arch/x86_64/cpuid.h"
 #include "arch/x86_64/layout.h"
+#include "arch/x86_64/pci_host.h"
 #include "core/platform.h"
 #include "dev/acpi_pm.h"
 #include "dev/debug_console.h"
@@ -58,6 +59,7 @@ struct machine {
 		lock; /* guards every chip here but the RTC, PM and serial ports */
 	struct pin pins[NR_IOAPIC_PINS];
 	struct wire uart_wires[CONFIG_MAX_UARTS], rtc_wire, sci_wire, keyboard_wire;
+	struct wire pci_wires[4];
 
 	struct serial serials[CONFIG_MAX_UARTS];
 	struct mc146818 rtc;
@@ -73,6 +75,7 @@ struct machine {
 	struct debug_console debug_console;
 	struct debug_exit debug_exit;
 	struct milestone milestone;
+	struct pci_host pci;
 	bool is_pc;
 
 	struct console *output; /* where the debug ports print: COM1's, or this: */
@@ -228,15 +231,22 @@ static int add_region(struct vm *vm, uint64_t gpa, uint64_t size, struct err *er
 	return 0;
 }
 
-/* All RAM must have an address that the CPU can form (CPUID 0x80000008, EAX 7:0). */
-static int check_address_width(const struct vm *vm, struct err *err)
+/* How wide the CPU's physical addresses are (CPUID 0x80000008, EAX 7:0). */
+static unsigned address_bits(const struct vm *vm)
 {
 	const struct kvm_cpuid_entry2 *sizes =
 		cpuid_find(vm->machine->cpu_model.cpuid, 0x80000008, 0);
-	unsigned bits = 36; /* what a CPU without the leaf has */
 
 	if (sizes && (sizes->eax & 0xff) >= 32 && (sizes->eax & 0xff) < 64)
-		bits = sizes->eax & 0xff;
+		return sizes->eax & 0xff;
+	return 36; /* what a CPU without the leaf has */
+}
+
+/* All RAM must have an address that the CPU can form. */
+static int check_address_width(const struct vm *vm, struct err *err)
+{
+	const unsigned bits = address_bits(vm);
+
 	if (vm->config->memory > (1ull << bits) - (LAYOUT_HOLE_END - LAYOUT_HOLE))
 		return err_set(
 			err,
@@ -399,8 +409,6 @@ static int build_ports(struct vm *vm, struct err *err)
 		{ PORT_DELAY, 1, "io-delay", &post_code_io, &m->delay, false },
 		{ PORT_DEBUG_EXIT, DEBUG_EXIT_NR_PORTS, "debug-exit", &debug_exit_io,
 		  &m->debug_exit, !vm->config->debug_exit },
-		{ PORT_RESET_CONTROL - RESET_CONTROL_OFFSET, RESET_CONTROL_NR_PORTS,
-		  "reset-control", &reset_control_io, &m->reset_control, false },
 	};
 
 	for (unsigned i = 0; i < sizeof(ports) / sizeof(ports[0]); i++) {
@@ -410,6 +418,19 @@ static int build_ports(struct vm *vm, struct err *err)
 			return -1;
 	}
 	return 0;
+}
+
+static int build_pci(struct vm *vm, struct err *err)
+{
+	struct machine *machine = vm->machine;
+	struct irq_line intx[4];
+
+	for (unsigned i = 0; i < 4; i++)
+		intx[i] = connect(machine, &machine->pci_wires[i], IRQ_PCI + i, 0);
+	return pci_host_init(&machine->pci, &machine->platform,
+			     LAYOUT_HOLE_END + vm->config->memory - low_ram(vm),
+			     address_bits(vm), intx, &machine->reset_control,
+			     &machine->lock, err);
 }
 
 static int build_own_output(struct vm *vm, struct err *err)
@@ -436,7 +457,7 @@ static int build_pc(struct vm *vm, struct err *err)
 
 	machine->is_pc = true;
 	if (build_kvm_chips(vm, err) || build_serials(vm, err) || build_clocks(vm, err) ||
-	    build_ports(vm, err))
+	    build_ports(vm, err) || build_pci(vm, err))
 		return -1;
 	for (unsigned i = 0; i < CONFIG_MAX_UARTS; i++) {
 		if (vm->config->serials[i].kind == SERIAL_CONSOLE)
@@ -492,6 +513,7 @@ void machine_destroy(struct vm *vm)
 		console_destroy(&machine->own_output);
 	for (unsigned i = 0; i < NR_IOAPIC_PINS; i++)
 		pthread_mutex_destroy(&machine->pins[i].lock);
+	pci_host_destroy(&machine->pci);
 	platform_destroy(&machine->platform);
 	pthread_mutex_destroy(&machine->pm_lock);
 	pthread_mutex_destroy(&machine->rtc_lock);
@@ -506,9 +528,31 @@ const struct cpu_model *machine_cpu_model(const struct vm *vm)
 	return &vm->machine->cpu_model;
 }
 
+/* The machine, as the firmware tables tell it. */
+static struct tables_config describe(const struct vm *vm)
+{
+	static const struct {
+		uint16_t port;
+		uint8_t irq;
+	} uarts[CONFIG_MAX_UARTS] = LAYOUT_UARTS;
+	struct tables_config tables = { .nr_cpus = vm->config->cpus };
+
+	for (unsigned i = 0; i < CONFIG_MAX_UARTS; i++) {
+		if (vm->config->serials[i].kind == SERIAL_ABSENT)
+			continue;
+		tables.uarts[tables.nr_uarts].port = uarts[i].port;
+		tables.uarts[tables.nr_uarts].irq = uarts[i].irq;
+		tables.nr_uarts++;
+	}
+	pci_host_describe(&vm->machine->pci, &tables);
+	return tables;
+}
+
 int machine_load(struct vm *vm, struct err *err)
 {
-	return boot_load(vm, &vm->machine->entry, err);
+	const struct tables_config tables = describe(vm);
+
+	return boot_load(vm, &tables, &vm->machine->entry, err);
 }
 
 static int reset_vcpu(struct vcpu *vcpu, struct err *err)
@@ -538,6 +582,7 @@ static int reset_pc(struct vm *vm, struct err *err)
 	post_code_reset(&m->post_code);
 	post_code_reset(&m->delay);
 	pthread_mutex_unlock(&m->lock);
+	pci_bus_reset(&m->pci.bus);
 
 	for (unsigned chip = 0; chip < 3; chip++) {
 		if (kvm_vm_set_irqchip(&vm->kvm_vm, &m->irqchips[chip], err))

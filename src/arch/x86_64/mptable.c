@@ -12,6 +12,7 @@
  * as input of the I/O APIC: KVM wires the 8259 to LINT0 only, and Linux warns
  * of an entry that the hardware does not bear out.
  */
+#include <stdbool.h>
 #include <string.h>
 
 #include "arch/x86_64/layout.h"
@@ -80,7 +81,8 @@ struct mp_bus {
 	char bus_type[6];
 } PACKED;
 
-#define BUS_ISA 0
+#define BUS_PCI 0 /* the same number as PCI has for it (D.1) */
+#define BUS_ISA 1
 
 /* 4.3.3 */
 struct mp_io_apic {
@@ -113,6 +115,7 @@ enum mp_interrupt_type {
 
 #define FLAG_CONFORMS   0x0u /* to the bus: ISA is edge, active high */
 #define FLAG_HIGH_LEVEL 0xdu
+#define FLAG_LOW_LEVEL  0xfu
 #define EVERY_CPU       0xffu
 
 #define MAX_CPUS    255u /* local APIC IDs 0..254 */
@@ -158,16 +161,23 @@ static int append_processors(struct tables_area *area, struct mp_header *header,
 	return 0;
 }
 
-static int append_isa_bus(struct tables_area *area, struct mp_header *header,
-			  struct err *err)
+static int append_buses(struct tables_area *area, struct mp_header *header,
+			struct err *err)
 {
-	struct mp_bus entry = {
+	struct mp_bus pci = {
+		.entry_type = MP_BUS,
+		.bus_id = BUS_PCI,
+		.bus_type = { 'P', 'C', 'I', ' ', ' ', ' ' },
+	};
+	struct mp_bus isa = {
 		.entry_type = MP_BUS,
 		.bus_id = BUS_ISA,
 		.bus_type = { 'I', 'S', 'A', ' ', ' ', ' ' },
 	};
 
-	return append(area, header, &entry, sizeof(entry), err);
+	if (append(area, header, &pci, sizeof(pci), err) < 0)
+		return -1;
+	return append(area, header, &isa, sizeof(isa), err);
 }
 
 static int append_io_apic(struct tables_area *area, struct mp_header *header, uint8_t id,
@@ -184,9 +194,18 @@ static int append_io_apic(struct tables_area *area, struct mp_header *header, ui
 	return append(area, header, &entry, sizeof(entry), err);
 }
 
+static bool is_level(const struct tables_config *config, unsigned irq)
+{
+	for (unsigned i = 0; i < config->nr_virtio_mmio; i++) {
+		if (config->virtio_mmio[i].gsi == irq)
+			return true;
+	}
+	return irq == IRQ_SCI;
+}
+
 /* ISA interrupt 2 is where the second 8259 hangs on the first: no device has it. */
 static int append_isa_interrupts(struct tables_area *area, struct mp_header *header,
-				 uint8_t io_apic_id, struct err *err)
+				 const struct tables_config *config, struct err *err)
 {
 	unsigned irq;
 
@@ -195,15 +214,38 @@ static int append_isa_interrupts(struct tables_area *area, struct mp_header *hea
 			.entry_type = MP_IO_INTERRUPT,
 			.interrupt_type = MP_INT,
 			.interrupt_flag =
-				irq == IRQ_SCI ? FLAG_HIGH_LEVEL : FLAG_CONFORMS,
+				is_level(config, irq) ? FLAG_HIGH_LEVEL : FLAG_CONFORMS,
 			.source_bus_id = BUS_ISA,
 			.source_bus_irq = (uint8_t)irq,
-			.destination_apic_id = io_apic_id,
+			.destination_apic_id = tables_ioapic_id(config),
 			.destination_apic_intin = (uint8_t)(irq ? irq : TABLES_TIMER_PIN),
 		};
 
 		if (irq == 2)
 			continue;
+		if (append(area, header, &entry, sizeof(entry), err) < 0)
+			return -1;
+	}
+	return 0;
+}
+
+/* The source is device and pin (D.3); level and active low, as PCI has it. */
+static int append_pci_interrupts(struct tables_area *area, struct mp_header *header,
+				 const struct tables_config *config, struct err *err)
+{
+	for (unsigned i = 0; i < config->nr_pci_interrupts; i++) {
+		struct mp_interrupt entry = {
+			.entry_type = MP_IO_INTERRUPT,
+			.interrupt_type = MP_INT,
+			.interrupt_flag = FLAG_LOW_LEVEL,
+			.source_bus_id = BUS_PCI,
+			.source_bus_irq =
+				(uint8_t)(config->pci_interrupts[i].device << 2 |
+					  config->pci_interrupts[i].pin),
+			.destination_apic_id = tables_ioapic_id(config),
+			.destination_apic_intin = config->pci_interrupts[i].gsi,
+		};
+
 		if (append(area, header, &entry, sizeof(entry), err) < 0)
 			return -1;
 	}
@@ -235,7 +277,6 @@ int mptable_build(struct tables_area *area, const struct tables_config *config,
 {
 	struct mp_header *header =
 		tables_take(area, sizeof(*header), 16, "MP table", err);
-	uint8_t io_apic_id = tables_ioapic_id(config);
 	struct mp_floating pointer = {
 		.signature = { '_', 'M', 'P', '_' },
 		.length = 1,
@@ -252,9 +293,10 @@ int mptable_build(struct tables_area *area, const struct tables_config *config,
 	header->local_apic_address = LAYOUT_LAPIC;
 
 	if (append_processors(area, header, config->nr_cpus, err) < 0 ||
-	    append_isa_bus(area, header, err) < 0 ||
-	    append_io_apic(area, header, io_apic_id, err) < 0 ||
-	    append_isa_interrupts(area, header, io_apic_id, err) < 0 ||
+	    append_buses(area, header, err) < 0 ||
+	    append_io_apic(area, header, tables_ioapic_id(config), err) < 0 ||
+	    append_isa_interrupts(area, header, config, err) < 0 ||
+	    append_pci_interrupts(area, header, config, err) < 0 ||
 	    append_local_interrupts(area, header, err) < 0)
 		return -1;
 	header->checksum = tables_checksum(header, header->base_table_length);

@@ -13,7 +13,9 @@
 
 #include "util/err.h"
 
-#define TABLES_MAX_UARTS 4
+#define TABLES_MAX_UARTS          4
+#define TABLES_MAX_PCI_INTERRUPTS 128 /* four pins of 32 devices */
+#define TABLES_MAX_VIRTIO_MMIO    64
 
 /* The machine as the tables have to describe it. CPU n has APIC ID n. */
 struct tables_config {
@@ -23,6 +25,21 @@ struct tables_config {
 		uint8_t irq;
 	} uarts[TABLES_MAX_UARTS];
 	unsigned nr_uarts;
+
+	/* PCI: the other windows are fixed, see layout.h. */
+	uint64_t pci_mem64, pci_mem64_size; /* size 0: there is none */
+	struct {
+		uint8_t device;
+		uint8_t pin; /* 0..3: INTA# to INTD# */
+		uint8_t gsi;
+	} pci_interrupts[TABLES_MAX_PCI_INTERRUPTS]; /* by device, then by pin */
+	unsigned nr_pci_interrupts;
+
+	struct {
+		uint32_t base, size;
+		uint8_t gsi;
+	} virtio_mmio[TABLES_MAX_VIRTIO_MMIO];
+	unsigned nr_virtio_mmio;
 };
 
 /* A table area under construction: `data` will lie at guest address `gpa`. */
@@ -36,7 +53,8 @@ struct tables_area {
 /*
  * The interrupts as both languages tell them: ISA interrupt n is pin n of the
  * one I/O APIC, but the timer, ISA interrupt 0, is pin 2. All are edge
- * triggered and active high, but the SCI is level triggered and active high.
+ * triggered and active high, but the SCI and those of virtio-mmio devices are level
+ * triggered and active high. Those of PCI are as PCI has them, level and active low.
  */
 #define TABLES_TIMER_PIN 2
 
@@ -59,7 +77,7 @@ uint8_t tables_ioapic_id(const struct tables_config *config);
 
 /*
  * Append the ACPI tables: RSDP (first, 16-byte aligned), RSDT, XSDT,
- * FACS, DSDT, FADT, MADT. *rsdp_gpa gets the address of the RSDP.
+ * FACS, DSDT, FADT, MADT, MCFG. *rsdp_gpa gets the address of the RSDP.
  */
 int acpi_build(struct tables_area *area, const struct tables_config *config,
 	       uint64_t *rsdp_gpa, struct err *err);
