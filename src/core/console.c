@@ -47,6 +47,7 @@
 #define FLUSH_DELAY_NS 1000000
 #define RETRY_DELAY_NS 100000000
 #define PTY_DRAIN_MS   1000
+#define INPUT_TURNS    64
 #define ESCAPE_KEY     0x01 /* Ctrl-a */
 
 #define WRITE_CHUNK 4096u /* PIPE_BUF: see fd_try_write() */
@@ -398,14 +399,20 @@ static bool deliver_input(struct console *console)
 	return true;
 }
 
-/* Move input until the source is dry or the device is full. */
+/* Move input until the source is dry or the device is full, or for long enough. */
 static void pump_input(void *opaque)
 {
 	struct console *console = opaque;
+	unsigned turns = 0;
 
 	while (deliver_input(console) || wants_input(console)) {
 		if (!read_input(console))
 			break;
+		if (++turns == INPUT_TURNS) {
+			/* /dev/zero, and a guest that takes it all: others wait too. */
+			loop_event_signal(&console->wanted);
+			break;
+		}
 	}
 	watch_input(console, wants_input(console));
 }
