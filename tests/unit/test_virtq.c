@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Virtqueues: what holds for both layouts. Each test runs with a split and a packed ring. */
+/* Virtqueues, what holds for both layouts: each test runs with a split and a packed ring. */
 #include <pthread.h>
 
 #include "util/state.h"
@@ -774,7 +774,6 @@ static void test_save_and_load(void **state)
 		assert_int_equal(virtq_pop_one(f), 0);
 		assert_int_equal(ring_driver_take(&f->ring, &written), id);
 		assert_int_equal(written, i % 3 ? 8 : 0);
-		assert_false(ring_driver_must_kick(&f->ring) && i % 3 == 5);
 	}
 	/* After the load the driver is asked for kicks again. */
 	virtq_refuse_kicks(&f->queue);
