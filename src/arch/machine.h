@@ -7,6 +7,7 @@
 #define TANE_ARCH_MACHINE_H
 
 #include <stdbool.h>
+#include <stdio.h>
 
 #include "core/console.h"
 #include "core/vm.h"
@@ -27,5 +28,8 @@ bool machine_power_button(struct vm *vm);
 /* Write out what the guest has printed; see console_drain(). */
 void machine_drain_consoles(struct vm *vm, const struct console_interrupt *interrupt,
 			    int timeout_ms);
+
+/* What the guest lacks for devices that it was given and has not used. */
+void machine_print_hints(const struct vm *vm, FILE *out);
 
 #endif

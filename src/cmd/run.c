@@ -204,6 +204,7 @@ static int serve(struct run *run, struct err *err)
 		fprintf(stderr, "tane: the guest died: %s\n", outcome.message);
 	if (outcome.end == VM_FAILED)
 		fprintf(stderr, "tane: %s\n", outcome.message);
+	machine_print_hints(run->vm, stderr);
 	if (run->config.stats)
 		stats_print(run->vm, stderr);
 	return exit_status(&outcome);

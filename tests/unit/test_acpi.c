@@ -462,7 +462,7 @@ static char *disassemble_dsdt(const struct tables_config *config)
 	assert_non_null(mkdtemp(folder));
 	write_file(folder, "DSDT.dat", dsdt, load_le32(dsdt + 4));
 	snprintf(command, sizeof(command),
-		 "cd %s && iasl -d DSDT.dat >log 2>&1 && sed 's,//.*,,' DSDT.dsl | "
+		 "cd %s && iasl -d DSDT.dat >log 2>&1 && sed 's,//.*,,; s,/[*].*[*]/,,' DSDT.dsl | "
 		 "tr -s ' \\n' ' '; rm -r %s",
 		 folder, folder);
 	out = popen(command, "r");

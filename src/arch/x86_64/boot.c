@@ -34,6 +34,7 @@
 struct boot {
 	struct vm *vm;
 	const struct tables_config *tables;
+	const char *params; /* for a kernel that does not read them */
 	struct boot_kernel kernel;
 	struct boot_memory map[BOOT_MAP_ROWS];
 	unsigned nr_map;
@@ -340,6 +341,19 @@ static bool names_console(const char *params)
 	return false;
 }
 
+/* Is `word` one of the words of `params`, which may be NULL? */
+static bool has_word(const char *params, const char *word)
+{
+	const size_t length = strlen(word);
+
+	for (const char *at = params; at && (at = strstr(at, word)); at += length) {
+		if ((at == params || at[-1] == ' ') &&
+		    (at[length] == ' ' || at[length] == '\0'))
+			return true;
+	}
+	return false;
+}
+
 /*
  * The default command line is as small as can be: where to print, and under
  * --no-reboot that a panic ends the VM instead of waiting for nobody. Other
@@ -355,9 +369,11 @@ static int build_cmdline(struct boot *boot, struct err *err)
 
 	if (is_linux && port >= 0 && !names_console(config->params))
 		snprintf(console, sizeof(console), "console=ttyS%d ", port);
-	n = snprintf(boot->cmdline, sizeof(boot->cmdline), "%s%s%s", console,
+	n = snprintf(boot->cmdline, sizeof(boot->cmdline), "%s%s%s%s", console,
 		     is_linux && config->no_reboot ? "panic=-1 " : "",
-		     config->params ? config->params : "");
+		     config->params ? config->params : "",
+		     is_linux && has_word(config->params, "acpi=off") ? boot->params
+								      : "");
 	if (n < 0 || (size_t)n >= sizeof(boot->cmdline))
 		return err_set(err, "--params: %d bytes are more than any kernel takes",
 			       n);
@@ -492,8 +508,8 @@ static int load_rom(struct vm *vm, struct cpu_entry *entry, struct err *err)
 	return 0;
 }
 
-int boot_load(struct vm *vm, const struct tables_config *tables, struct cpu_entry *entry,
-	      struct err *err)
+int boot_load(struct vm *vm, const struct tables_config *tables, const char *params,
+	      struct cpu_entry *entry, struct err *err)
 {
 	struct boot *boot;
 	int r;
@@ -505,6 +521,7 @@ int boot_load(struct vm *vm, const struct tables_config *tables, struct cpu_entr
 		return err_set(err, "no memory to load the kernel");
 	boot->vm = vm;
 	boot->tables = tables;
+	boot->params = params;
 	r = boot_steps(boot, entry, err);
 	boot_kernel_free(&boot->kernel);
 	free(boot);

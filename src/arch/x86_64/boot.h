@@ -8,9 +8,12 @@
 #include "boot/boot.h"
 #include "core/vm.h"
 
-/* Fill guest memory from the configuration; `tables` is what a kernel is told. */
-int boot_load(struct vm *vm, const struct tables_config *tables, struct cpu_entry *entry,
-	      struct err *err);
+/*
+ * Fill guest memory from the configuration. `tables` is what a kernel is told, and
+ * `params` what is appended to the command line of one that reads no ACPI tables.
+ */
+int boot_load(struct vm *vm, const struct tables_config *tables, const char *params,
+	      struct cpu_entry *entry, struct err *err);
 
 /* The memory map of the machine for `ram` bytes of RAM, sorted. Returns its rows. */
 #define BOOT_MAP_ROWS 8

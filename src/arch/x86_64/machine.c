@@ -20,6 +20,7 @@
 
 #include "arch/machine.h"
 #include "arch/serial.h"
+#include "arch/virtio.h"
 #include "arch/x86_64/boot.h"
 #include "arch/x86_64/cpuid.h"
 #include "arch/x86_64/layout.h"
@@ -35,6 +36,9 @@
 #include "dev/post_code.h"
 #include "dev/reset_control.h"
 #include "kvm/kvm_x86.h"
+#include "virtio/transport.h"
+
+_Static_assert(TABLES_MAX_VIRTIO_MMIO >= VIRTIO_MAX_DEVICES, "each has to be described");
 
 #define RESET_TIMEOUT_MS 10000
 
@@ -59,7 +63,7 @@ struct machine {
 		lock; /* guards every chip here but the RTC, PM and serial ports */
 	struct pin pins[NR_IOAPIC_PINS];
 	struct wire uart_wires[CONFIG_MAX_UARTS], rtc_wire, sci_wire, keyboard_wire;
-	struct wire pci_wires[4];
+	struct wire pci_wires[4], virtio_wires[VIRTIO_MAX_DEVICES];
 
 	struct serial serials[CONFIG_MAX_UARTS];
 	struct mc146818 rtc;
@@ -76,6 +80,8 @@ struct machine {
 	struct debug_exit debug_exit;
 	struct milestone milestone;
 	struct pci_host pci;
+	struct virtio_devices virtio;
+	struct virtio_mmio_places virtio_places;
 	bool is_pc;
 
 	struct console *output; /* where the debug ports print: COM1's, or this: */
@@ -116,6 +122,11 @@ static void on_reset(void *opaque)
 static void on_power_off(void *opaque)
 {
 	vm_end(opaque, VM_POWEROFF, 0, NULL);
+}
+
+static void on_quit(void *opaque)
+{
+	vm_end(opaque, VM_KILLED, 0, NULL);
 }
 
 static void on_debug_exit(void *opaque, uint32_t value)
@@ -287,6 +298,7 @@ static void init_platform(struct vm *vm)
 	platform->loop = vm->loop;
 	platform->wait = platform_wait;
 	platform->wake = platform_wake;
+	platform->quit = on_quit;
 	platform->opaque = vm;
 }
 
@@ -433,6 +445,33 @@ static int build_pci(struct vm *vm, struct err *err)
 			     &machine->lock, err);
 }
 
+/* Devices on MMIO take turns on interrupts that no chip has. */
+static void init_virtio_places(struct machine *machine)
+{
+	static const uint8_t irqs[] = LAYOUT_VIRTIO_IRQS;
+	struct virtio_mmio_places *places = &machine->virtio_places;
+
+	places->base = LAYOUT_VIRTIO_MMIO;
+	places->stride = LAYOUT_VIRTIO_STRIDE;
+	places->count = VIRTIO_MAX_DEVICES;
+	for (unsigned i = 0; i < VIRTIO_MAX_DEVICES; i++) {
+		places->gsis[i] = irqs[i % sizeof(irqs)];
+		places->irqs[i] = connect(machine, &machine->virtio_wires[i],
+					  places->gsis[i], i / sizeof(irqs));
+	}
+}
+
+static int build_virtio(struct vm *vm, struct err *err)
+{
+	struct machine *machine = vm->machine;
+	const bool on_pci = vm->config->virtio == VIRTIO_PCI;
+
+	init_virtio_places(machine);
+	return virtio_devices_build(&machine->virtio, vm, &machine->platform,
+				    on_pci ? &machine->pci.bus : NULL,
+				    on_pci ? NULL : &machine->virtio_places, err);
+}
+
 static int build_own_output(struct vm *vm, struct err *err)
 {
 	struct machine *machine = vm->machine;
@@ -457,7 +496,7 @@ static int build_pc(struct vm *vm, struct err *err)
 
 	machine->is_pc = true;
 	if (build_kvm_chips(vm, err) || build_serials(vm, err) || build_clocks(vm, err) ||
-	    build_ports(vm, err) || build_pci(vm, err))
+	    build_ports(vm, err) || build_pci(vm, err) || build_virtio(vm, err))
 		return -1;
 	for (unsigned i = 0; i < CONFIG_MAX_UARTS; i++) {
 		if (vm->config->serials[i].kind == SERIAL_CONSOLE)
@@ -505,6 +544,7 @@ void machine_destroy(struct vm *vm)
 
 	if (!machine)
 		return;
+	virtio_devices_destroy(&machine->virtio);
 	loop_timer_destroy(&machine->rtc_timer, vm->loop);
 	loop_timer_destroy(&machine->pm_timer, vm->loop);
 	for (unsigned i = 0; i < CONFIG_MAX_UARTS; i++)
@@ -528,6 +568,21 @@ const struct cpu_model *machine_cpu_model(const struct vm *vm)
 	return &vm->machine->cpu_model;
 }
 
+static void describe_virtio_mmio(const struct vm *vm, struct tables_config *tables)
+{
+	const struct virtio_mmio_places *places = &vm->machine->virtio_places;
+
+	if (vm->config->virtio != VIRTIO_MMIO)
+		return;
+	for (unsigned i = 0; i < vm->machine->virtio.count; i++) {
+		tables->virtio_mmio[i].base =
+			(uint32_t)(places->base + i * places->stride);
+		tables->virtio_mmio[i].size = VIRTIO_MMIO_SIZE;
+		tables->virtio_mmio[i].gsi = (uint8_t)places->gsis[i];
+	}
+	tables->nr_virtio_mmio = vm->machine->virtio.count;
+}
+
 /* The machine, as the firmware tables tell it. */
 static struct tables_config describe(const struct vm *vm)
 {
@@ -545,14 +600,28 @@ static struct tables_config describe(const struct vm *vm)
 		tables.nr_uarts++;
 	}
 	pci_host_describe(&vm->machine->pci, &tables);
+	describe_virtio_mmio(vm, &tables);
 	return tables;
+}
+
+/* What a kernel that reads no tables is told of virtio-mmio devices. */
+static void describe_for_no_acpi(const struct vm *vm, char *params, size_t size)
+{
+	const struct machine *machine = vm->machine;
+
+	params[0] = '\0';
+	if (vm->config->virtio == VIRTIO_MMIO)
+		virtio_mmio_params(&machine->virtio_places, machine->virtio.count, params,
+				   size);
 }
 
 int machine_load(struct vm *vm, struct err *err)
 {
 	const struct tables_config tables = describe(vm);
+	char params[VIRTIO_MAX_DEVICES * 64];
 
-	return boot_load(vm, &tables, &vm->machine->entry, err);
+	describe_for_no_acpi(vm, params, sizeof(params));
+	return boot_load(vm, &tables, params, &vm->machine->entry, err);
 }
 
 static int reset_vcpu(struct vcpu *vcpu, struct err *err)
@@ -582,6 +651,8 @@ static int reset_pc(struct vm *vm, struct err *err)
 	post_code_reset(&m->post_code);
 	post_code_reset(&m->delay);
 	pthread_mutex_unlock(&m->lock);
+	if (virtio_devices_reset(&m->virtio, RESET_TIMEOUT_MS, err))
+		return -1;
 	pci_bus_reset(&m->pci.bus);
 
 	for (unsigned chip = 0; chip < 3; chip++) {
@@ -622,4 +693,9 @@ void machine_drain_consoles(struct vm *vm, const struct console_interrupt *inter
 	}
 	if (machine->has_own_output)
 		console_drain(&machine->own_output, interrupt, timeout_ms);
+}
+
+void machine_print_hints(const struct vm *vm, FILE *out)
+{
+	virtio_devices_print_hints(&vm->machine->virtio, out);
 }
