@@ -10,6 +10,9 @@
 
 #include "arch/virtio.h"
 #include "virtio/balloon.h"
+#include "virtio/blk.h"
+#include "virtio/console.h"
+#include "virtio/net.h"
 #include "virtio/rng.h"
 #include "virtio/transport.h"
 #include "virtio/vsock.h"
@@ -103,24 +106,77 @@ static int add(struct builder *builder, struct virtio *virtio, struct err *err)
 	return 0;
 }
 
+static int build_nets(struct builder *b, struct err *err)
+{
+	const struct vm_config *config = b->config;
+
+	for (unsigned i = 0; i < config->nr_nets; i++) {
+		if (add(b,
+			virtio_net_new(next_platform(b), &config->nets[i], i,
+				       config->cpus, config->packed, err),
+			err))
+			return -1;
+	}
+	return 0;
+}
+
+static int build_disks(struct builder *b, struct err *err)
+{
+	const struct vm_config *config = b->config;
+
+	for (unsigned i = 0; i < config->nr_disks; i++) {
+		if (add(b,
+			virtio_blk_new(next_platform(b), &config->disks[i], i,
+				       config->cpus, config->packed, err),
+			err))
+			return -1;
+	}
+	return 0;
+}
+
+static int build_console(struct builder *b, struct err *err)
+{
+	return add(
+		b,
+		virtio_console_new(next_platform(b), b->config, b->config->packed, err),
+		err);
+}
+
+static int build_rng(struct builder *b, struct err *err)
+{
+	return add(b, virtio_rng_new(next_platform(b), b->config->packed, err), err);
+}
+
+static int build_balloon(struct builder *b, struct err *err)
+{
+	return add(b,
+		   virtio_balloon_new(next_platform(b), b->config->balloon_size,
+				      b->config->balloon_keep_on_oom, b->config->packed,
+				      err),
+		   err);
+}
+
+static int build_vsock(struct builder *b, struct err *err)
+{
+	return add(b,
+		   virtio_vsock_new(next_platform(b), b->config->vsock_cid,
+				    b->config->packed, err),
+		   err);
+}
+
 static int build_all(struct builder *b, struct err *err)
 {
 	const struct vm_config *config = b->config;
-	const bool packed = config->packed;
 
-	if (config->rng && add(b, virtio_rng_new(next_platform(b), packed, err), err))
+	if (build_nets(b, err) || build_disks(b, err))
 		return -1;
-	if (config->balloon &&
-	    add(b,
-		virtio_balloon_new(next_platform(b), config->balloon_size,
-				   config->balloon_keep_on_oom, packed, err),
-		err))
+	if (config->nr_ports && build_console(b, err))
 		return -1;
-	if (config->vsock_cid &&
-	    add(b, virtio_vsock_new(next_platform(b), config->vsock_cid, packed, err),
-		err))
+	if (config->rng && build_rng(b, err))
 		return -1;
-	return 0;
+	if (config->balloon && build_balloon(b, err))
+		return -1;
+	return config->vsock_cid ? build_vsock(b, err) : 0;
 }
 
 int virtio_devices_build(struct virtio_devices *devices, struct vm *vm,

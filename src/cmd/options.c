@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "boot/flat.h"
+#include "cmd/device_options.h"
 #include "cmd/options.h"
 
 enum {
@@ -25,6 +26,12 @@ enum {
 	OPT_DIE_WITH_PARENT,
 	OPT_STATS,
 	OPT_TRACE,
+	OPT_PORT,
+	OPT_RNG,
+	OPT_BALLOON,
+	OPT_VSOCK,
+	OPT_VIRTIO,
+	OPT_IO_THREADS,
 };
 
 static const struct option long_options[] = {
@@ -43,6 +50,14 @@ static const struct option long_options[] = {
 	{ "die-with-parent", no_argument, NULL, OPT_DIE_WITH_PARENT },
 	{ "stats", no_argument, NULL, OPT_STATS },
 	{ "trace", no_argument, NULL, OPT_TRACE },
+	{ "disk", required_argument, NULL, 'd' },
+	{ "net", required_argument, NULL, 'n' },
+	{ "port", required_argument, NULL, OPT_PORT },
+	{ "rng", no_argument, NULL, OPT_RNG },
+	{ "balloon", required_argument, NULL, OPT_BALLOON },
+	{ "vsock", required_argument, NULL, OPT_VSOCK },
+	{ "virtio", required_argument, NULL, OPT_VIRTIO },
+	{ "io-threads", required_argument, NULL, OPT_IO_THREADS },
 	{ "help", no_argument, NULL, 'h' },
 	{ NULL, 0, NULL, 0 },
 };
@@ -62,11 +77,14 @@ void options_print_help(FILE *out)
 	      "The machine\n"
 	      "  -m, --mem SIZE       memory: B K M G T, no suffix = MiB      [512M]\n"
 	      "  -c, --cpus N         CPUs                                    [1]\n"
-	      "      --console WHAT   serial: COM1 on this terminal; none     [serial]\n"
+	      "      --console WHAT   what is on this terminal: serial (COM1),\n"
+	      "                       virtio (hvc0), none                     [serial]\n"
 	      "      --serial N=WHAT  COM N (1 to 4): console, null, pty, or a file to append to\n"
 	      "      --debug-exit     a write of V to port 0xf4 ends with status (V << 1) | 1\n"
-	      "\n"
-	      "Life\n"
+	      "\n",
+	      out);
+	device_options_print_help(out);
+	fputs("Life\n"
 	      "      --name NAME      a name, for messages and ps\n"
 	      "      --no-reboot      a reset ends the machine (and so does a panic of Linux)\n"
 	      "      --die-with-parent  shut down when the process that started us is gone\n"
@@ -141,14 +159,24 @@ static int parse_boot(const char *text, struct vm_config *config, struct err *er
 		       text);
 }
 
+/* This terminal is at one console. What --serial 1=... put at COM1 stays there. */
 static int parse_console(const char *text, struct vm_config *config, struct err *err)
 {
+	const bool is_virtio = strcmp(text, "virtio") == 0;
+
+	if (!is_virtio && strcmp(text, "serial") != 0 && strcmp(text, "none") != 0)
+		return err_set(err, "--console: \"%s\" is not serial, virtio or none",
+			       text);
 	if (strcmp(text, "serial") == 0)
 		config->serials[0].kind = SERIAL_CONSOLE;
-	else if (strcmp(text, "none") == 0)
+	else if (config->serials[0].kind == SERIAL_CONSOLE || !is_virtio)
 		config->serials[0].kind = SERIAL_ABSENT;
-	else
-		return err_set(err, "--console: \"%s\" is neither serial nor none", text);
+	if (is_virtio)
+		device_option_hvc0(config, SERIAL_CONSOLE);
+	else if (config->nr_ports == 1)
+		config->nr_ports = 0;
+	else if (config->nr_ports)
+		device_option_hvc0(config, SERIAL_NULL);
 	return 0;
 }
 
@@ -195,6 +223,30 @@ static int add_initrd(const char *path, struct vm_config *config, struct err *er
 	return 0;
 }
 
+static int apply_device(int option, char *value, struct vm_config *config,
+			struct err *err)
+{
+	switch (option) {
+	case 'd':
+		return device_option_disk(value, config, err);
+	case 'n':
+		return device_option_net(value, config, err);
+	case OPT_PORT:
+		return device_option_port(value, config, err);
+	case OPT_BALLOON:
+		return device_option_balloon(value, config, err);
+	case OPT_VSOCK:
+		return device_option_vsock(value, config, err);
+	case OPT_VIRTIO:
+		return device_option_virtio(value, config, err);
+	case OPT_IO_THREADS:
+		return device_option_io_threads(value, config, err);
+	default: /* OPT_RNG */
+		config->rng = true;
+		return 0;
+	}
+}
+
 static int apply(int option, char *value, struct vm_config *config, struct err *err)
 {
 	switch (option) {
@@ -235,9 +287,11 @@ static int apply(int option, char *value, struct vm_config *config, struct err *
 	case OPT_STATS:
 		config->stats = true;
 		return 0;
-	default: /* OPT_TRACE */
+	case OPT_TRACE:
 		config->trace = true;
 		return 0;
+	default:
+		return apply_device(option, value, config, err);
 	}
 }
 
@@ -249,8 +303,8 @@ enum options_result options_parse(int argc, char **argv, struct vm_config *confi
 	config_init(config);
 	optind = 0; /* begin anew, also when called twice */
 	opterr = 0; /* the messages are ours */
-	while ((option = getopt_long(argc, argv, "+:k:i:p:m:c:h", long_options, NULL)) !=
-	       -1) {
+	while ((option = getopt_long(argc, argv, "+:k:i:p:m:c:d:n:h", long_options,
+				     NULL)) != -1) {
 		if (option == 'h')
 			return OPTIONS_HELP;
 		if (option == '?') {

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Defaults and checks of a VM's configuration; see config.h. */
+#include <string.h>
+
 #include "core/config.h"
 #include "core/memory.h"
 
@@ -29,6 +31,11 @@ static int validate_rom(const struct vm_config *config, struct err *err)
 	}
 	if (config->debug_exit)
 		return err_set(err, "--debug-exit belongs to --kernel, not to --rom");
+	if (config->nr_disks || config->nr_nets || config->nr_ports || config->rng ||
+	    config->balloon || config->vsock_cid)
+		return err_set(err,
+			       "a ROM has no devices: --disk, --net and the like belong "
+			       "to --kernel");
 	if (config->cpus != 1)
 		return err_set(err, "--rom runs on one CPU, not on %u", config->cpus);
 	return 0;
@@ -52,6 +59,81 @@ static int validate_serials(const struct vm_config *config, struct err *err)
 	return 0;
 }
 
+/* At most one console has the terminal. */
+static int validate_ports(const struct vm_config *config, struct err *err)
+{
+	if (config->nr_ports && config->ports[0].kind == SERIAL_CONSOLE) {
+		for (unsigned i = 0; i < CONFIG_MAX_UARTS; i++) {
+			if (config->serials[i].kind == SERIAL_CONSOLE)
+				return err_set(
+					err,
+					"--serial: hvc0 is the console already, so "
+					"COM%u cannot be",
+					i + 1);
+		}
+	}
+	for (unsigned i = 1; i < config->nr_ports; i++) {
+		for (unsigned j = 1; j < i; j++) {
+			if (strcmp(config->ports[i].name, config->ports[j].name) == 0)
+				return err_set(err, "--port: two ports named \"%s\"",
+					       config->ports[i].name);
+		}
+	}
+	return 0;
+}
+
+static int validate_disk(const struct config_disk *disk, struct err *err)
+{
+	const unsigned size = disk->block_size;
+
+	if (disk->id && strlen(disk->id) > 20)
+		return err_set(err, "--disk \"%s\": id=%s: at most 20 bytes", disk->path,
+			       disk->id);
+	if (size & (size - 1))
+		return err_set(
+			err,
+			"--disk \"%s\": block-size=%u: 512, 1024, 2048 and 4096 are "
+			"possible",
+			disk->path, size);
+	return 0;
+}
+
+static int validate_net(const struct config_net *net, struct err *err)
+{
+	static const uint8_t nobody[6];
+
+	/* IEEE 802: bit 0 of the first byte is a group; no card has such an address. */
+	if (net->has_mac && ((net->mac[0] & 1) || !memcmp(net->mac, nobody, 6)))
+		return err_set(err,
+			       "--net: mac=%02x:%02x:%02x:%02x:%02x:%02x is not the "
+			       "address of one card (try 52:54:00:...)",
+			       net->mac[0], net->mac[1], net->mac[2], net->mac[3],
+			       net->mac[4], net->mac[5]);
+	if (net->kind == NET_TAP && net->ifname && net->fd >= 0)
+		return err_set(err, "--net tap: ifname= and fd= exclude each other");
+	if (net->kind == NET_TAP && net->fd >= 0 && net->queues > 1)
+		return err_set(err, "--net tap: fd= is one queue, so queues=%u cannot be",
+			       net->queues);
+	return 0;
+}
+
+static int validate_devices(const struct vm_config *config, struct err *err)
+{
+	for (unsigned i = 0; i < config->nr_disks; i++) {
+		if (validate_disk(&config->disks[i], err))
+			return -1;
+	}
+	for (unsigned i = 0; i < config->nr_nets; i++) {
+		if (validate_net(&config->nets[i], err))
+			return -1;
+	}
+	if (config->balloon && config->balloon_size >= config->memory)
+		return err_set(err,
+			       "--balloon: %llu MiB are all that the guest has (--mem)",
+			       (unsigned long long)(config->balloon_size >> 20));
+	return 0;
+}
+
 int config_validate(const struct vm_config *config, struct err *err)
 {
 	if (!config->kernel && !config->rom)
@@ -70,5 +152,5 @@ int config_validate(const struct vm_config *config, struct err *err)
 	if (config->kernel && config->memory < 2u << 20)
 		return err_set(err, "--mem: %llu KiB: a kernel needs at least 2 MiB",
 			       (unsigned long long)(config->memory >> 10));
-	return 0;
+	return validate_ports(config, err) || validate_devices(config, err) ? -1 : 0;
 }

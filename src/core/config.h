@@ -22,6 +22,7 @@
 #define CONFIG_MAX_PORTS    16 /* of the virtio console, hvc0 among them */
 #define CONFIG_MAX_FORWARDS 16
 
+#define CONFIG_MAX_QUEUES      16 /* of a disk, or pairs of a network */
 #define CONFIG_MAX_IO_THREADS  16
 #define CONFIG_AUTO_IO_THREADS (~0u) /* one if there are disks or networks, else none */
 
