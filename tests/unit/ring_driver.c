@@ -51,7 +51,7 @@ int ring_driver_init(struct ring_driver *ring, struct memory *memory, uint64_t g
 	if (!ring->desc || !ring->avail || !ring->used)
 		return -1;
 	for (unsigned i = 0; i < size; i++)
-		ring->desc[i].next = (uint16_t)(i + 1);
+		ring->next_free[i] = (uint16_t)(i + 1);
 	return 0;
 }
 
@@ -95,7 +95,7 @@ uint16_t *ring_driver_avail_event(const struct ring_driver *ring)
 	return (uint16_t *)&ring->used->ring[ring->size];
 }
 
-/* 2.7.13.1. The free list already runs through `next`, so only flags tell the end. */
+/* 2.7.13.1 */
 static int split_add(struct ring_driver *ring, const struct ring_segment *segments,
 		     unsigned nr_segments, unsigned extra_flags)
 {
@@ -113,8 +113,9 @@ static int split_add(struct ring_driver *ring, const struct ring_segment *segmen
 				   (segments[i].direction == RING_IN ? VIRTQ_DESC_F_WRITE
 								     : 0) |
 				   (i + 1 < nr_segments ? VIRTQ_DESC_F_NEXT : 0));
+		desc->next = ring->next_free[index];
 		ring->last[head] = index;
-		index = desc->next;
+		index = ring->next_free[index];
 	}
 	ring->first_free = index;
 	ring->nr_free = (uint16_t)(ring->nr_free - nr_segments);
@@ -135,7 +136,7 @@ static int split_take(struct ring_driver *ring, uint32_t *written)
 	if (written)
 		*written = elem.len;
 	if (elem.id < ring->size && ring->slots[elem.id]) {
-		ring->desc[ring->last[elem.id]].next = ring->first_free;
+		ring->next_free[ring->last[elem.id]] = ring->first_free;
 		ring->first_free = (uint16_t)elem.id;
 		ring->nr_free = (uint16_t)(ring->nr_free + ring->slots[elem.id]);
 		ring->slots[elem.id] = 0;

@@ -5,17 +5,21 @@
  *
  *	struct ring_driver ring;
  *
- *	ring_driver_init(&ring, &memory, 0x10000, 16, features);  16 entries at 0x10000
- *	ring_driver_set_up(&ring, &virtio->queues[0].ring);	  as a transport would
+ *	16 entries at 0x10000, told to the queue as a transport would:
+ *
+ *	ring_driver_init(&ring, &memory, 0x10000, 16, features);
+ *	ring_driver_set_up(&ring, &virtio->queues[0].ring);
  *	... virtq_start(), or DRIVER_OK
  *
- *	uint64_t header = ring_driver_buffer(&ring, &hdr, 16);	  16 bytes of guest RAM
- *	uint64_t data = ring_driver_buffer(&ring, NULL, 512);	  zeroes
+ *	A request of 16 bytes, with room for 512 to be written:
+ *
+ *	uint64_t header = ring_driver_buffer(&ring, &hdr, 16);
+ *	uint64_t data = ring_driver_buffer(&ring, NULL, 512);
  *	int id = ring_driver_add(&ring, (struct ring_segment[]){
  *		{ header, 16, RING_OUT }, { data, 512, RING_IN } }, 2);
  *	... kick the device
  *	uint32_t written;
- *	assert_int_equal(ring_driver_take(&ring, &written), id);  it was used
+ *	assert_int_equal(ring_driver_take(&ring, &written), id);
  *	memory_read(&memory, data, result, 512);
  *
  * `features` decides the layout (VIRTIO_F_RING_PACKED) and whether EVENT_IDX and
@@ -67,7 +71,8 @@ struct ring_driver {
 	bool avail_wrap, used_wrap;     /* packed */
 	uint16_t kicked_avail; /* next_avail at the last ring_driver_must_kick() */
 	uint16_t added;        /* entries since then (packed) */
-	uint16_t first_free;   /* split: list of free descriptors, by next */
+	uint16_t first_free;   /* split: the list of free descriptors */
+	uint16_t next_free[RING_DRIVER_MAX];
 	uint16_t
 		slots[RING_DRIVER_MAX]; /* by ID: entries that the chain takes; 0: free */
 	uint16_t last[RING_DRIVER_MAX]; /* split, by ID: its last descriptor */
