@@ -29,6 +29,9 @@ bool machine_power_button(struct vm *vm);
 void machine_drain_consoles(struct vm *vm, const struct console_interrupt *interrupt,
 			    int timeout_ms);
 
+/* The terminal on which the guest's console is has this size now. */
+void machine_resize_console(struct vm *vm, uint16_t cols, uint16_t rows);
+
 /* What the guest lacks for devices that it was given and has not used. */
 void machine_print_hints(const struct vm *vm, FILE *out);
 

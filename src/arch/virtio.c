@@ -4,7 +4,11 @@
  *
  * The order is fixed, and it decides which slot or place a device gets: networks first,
  * so that the name of a network card in the guest does not change when a disk or
- * anything else is added. Each device belongs to one loop; they take turns.
+ * anything else is added.
+ *
+ * Each device belongs to one loop. Disks and networks take turns with the I/O threads, if
+ * there are any. The others move little, and consoles are emptied at the end without a
+ * loop: they belong to a loop inside the main loop.
  */
 #include <stdlib.h>
 
@@ -42,19 +46,18 @@ static unsigned count_threads(const struct vm_config *config)
 	return config->io_threads;
 }
 
-/* Threads, or one loop inside the main loop. */
+/* One loop inside the main loop, and the threads. */
 static int make_loops(struct virtio_devices *devices, struct loop *main_loop,
 		      struct err *err)
 {
 	const unsigned threads = count_threads(devices->config);
-	const unsigned loops = threads ? threads : 1;
 
-	if (loops > CONFIG_MAX_IO_THREADS)
-		return err_set(err, "--io-threads %u: at most %d", loops,
+	if (threads > CONFIG_MAX_IO_THREADS)
+		return err_set(err, "--io-threads %u: at most %d", threads,
 			       CONFIG_MAX_IO_THREADS);
-	for (unsigned i = 0; i < loops; i++) {
+	for (unsigned i = 0; i <= threads; i++) {
 		devices->nr_loops++;
-		if (io_thread_init(&devices->loops[i], threads ? NULL : main_loop, err))
+		if (io_thread_init(&devices->loops[i], i ? NULL : main_loop, err))
 			return -1;
 	}
 	return 0;
@@ -63,7 +66,7 @@ static int make_loops(struct virtio_devices *devices, struct loop *main_loop,
 static int start_loops(struct virtio_devices *devices, struct err *err)
 {
 	for (unsigned i = 0; i < devices->nr_loops; i++) {
-		if (io_thread_start(&devices->loops[i], i, err))
+		if (io_thread_start(&devices->loops[i], i ? i - 1 : 0, err))
 			return -1;
 	}
 	return 0;
@@ -73,9 +76,16 @@ static int start_loops(struct virtio_devices *devices, struct err *err)
 static struct platform *next_platform(struct builder *builder)
 {
 	struct virtio_devices *devices = builder->devices;
+	const unsigned threads = devices->nr_loops - 1;
+	const unsigned number = threads ? 1 + builder->turn++ % threads : 0;
 
-	builder->platform->loop =
-		&devices->loops[builder->turn++ % devices->nr_loops].loop;
+	builder->platform->loop = &devices->loops[number].loop;
+	return builder->platform;
+}
+
+static struct platform *main_platform(struct builder *builder)
+{
+	builder->platform->loop = &builder->devices->loops[0].loop;
 	return builder->platform;
 }
 
@@ -138,28 +148,31 @@ static int build_console(struct builder *b, struct err *err)
 {
 	return add(
 		b,
-		virtio_console_new(next_platform(b), b->config, b->config->packed, err),
+		virtio_console_new(main_platform(b), b->config, b->config->packed, err),
 		err);
 }
 
 static int build_rng(struct builder *b, struct err *err)
 {
-	return add(b, virtio_rng_new(next_platform(b), b->config->packed, err), err);
+	return add(b, virtio_rng_new(main_platform(b), b->config->packed, err), err);
 }
 
 static int build_balloon(struct builder *b, struct err *err)
 {
-	return add(b,
-		   virtio_balloon_new(next_platform(b), b->config->balloon_size,
-				      b->config->balloon_keep_on_oom, b->config->packed,
-				      err),
-		   err);
+	const struct vm_config *config = b->config;
+	struct virtio *balloon =
+		virtio_balloon_new(main_platform(b), config->balloon_size,
+				   config->balloon_keep_on_oom, config->packed, err);
+
+	if (add(b, balloon, err))
+		return -1;
+	return config->stats ? virtio_balloon_poll_stats(balloon, err) : 0;
 }
 
 static int build_vsock(struct builder *b, struct err *err)
 {
 	return add(b,
-		   virtio_vsock_new(next_platform(b), b->config->vsock_cid,
+		   virtio_vsock_new(main_platform(b), b->config->vsock_cid,
 				    b->config->packed, err),
 		   err);
 }
@@ -217,8 +230,10 @@ int virtio_devices_reset(struct virtio_devices *devices, int timeout_ms, struct 
  */
 static const char *transport_hint(const struct vm_config *config)
 {
-	return config->virtio == VIRTIO_PCI ? "CONFIG_VIRTIO_PCI (module virtio_pci)"
-					    : "CONFIG_VIRTIO_MMIO (module virtio_mmio)";
+	return config->virtio == VIRTIO_PCI
+		       ? "CONFIG_VIRTIO_PCI (module virtio_pci)"
+		       : "CONFIG_VIRTIO_MMIO (module virtio_mmio), without ACPI also "
+			 "CONFIG_VIRTIO_MMIO_CMDLINE_DEVICES";
 }
 
 void virtio_devices_print_hints(const struct virtio_devices *devices, FILE *out)
@@ -241,6 +256,58 @@ void virtio_devices_print_hints(const struct virtio_devices *devices, FILE *out)
 	}
 }
 
+static void stop_loops(struct virtio_devices *devices)
+{
+	for (unsigned i = 0; i < devices->nr_loops; i++)
+		io_thread_stop(&devices->loops[i]);
+}
+
+struct virtio *virtio_devices_console(const struct virtio_devices *devices)
+{
+	for (unsigned i = 0; i < devices->count; i++) {
+		if (devices->devices[i]->id == VIRTIO_ID_CONSOLE)
+			return devices->devices[i];
+	}
+	return NULL;
+}
+
+void virtio_devices_drain(struct virtio_devices *devices,
+			  const struct console_interrupt *interrupt, int timeout_ms)
+{
+	struct virtio *console = virtio_devices_console(devices);
+
+	stop_loops(devices);
+	if (console)
+		virtio_console_drain(console, interrupt, timeout_ms);
+}
+
+void virtio_devices_resize_terminal(const struct virtio_devices *devices, uint16_t cols,
+				    uint16_t rows)
+{
+	for (unsigned i = 0; i < devices->count; i++) {
+		if (devices->devices[i]->id == VIRTIO_ID_CONSOLE)
+			virtio_console_resize(devices->devices[i], cols, rows);
+	}
+}
+
+void virtio_devices_drain_consoles(const struct virtio_devices *devices,
+				   const struct console_interrupt *interrupt,
+				   int timeout_ms)
+{
+	for (unsigned i = 0; i < devices->count; i++) {
+		if (devices->devices[i]->id == VIRTIO_ID_CONSOLE)
+			virtio_console_drain(devices->devices[i], interrupt, timeout_ms);
+	}
+}
+
+void virtio_devices_print_stats(const struct virtio_devices *devices, FILE *out)
+{
+	for (unsigned i = 0; i < devices->count; i++) {
+		if (devices->devices[i]->id == VIRTIO_ID_BALLOON)
+			virtio_balloon_print_stats(devices->devices[i], out);
+	}
+}
+
 void virtio_devices_destroy(struct virtio_devices *devices)
 {
 	struct err err;
@@ -251,8 +318,7 @@ void virtio_devices_destroy(struct virtio_devices *devices)
 		fprintf(stderr, "tane: warning: %s\n", err.text);
 		is_quiet = false;
 	}
-	for (unsigned i = 0; i < devices->nr_loops; i++)
-		io_thread_stop(&devices->loops[i]);
+	stop_loops(devices);
 	for (unsigned i = 0; i < devices->count && is_quiet; i++)
 		virtio_free(devices->devices[i]);
 	devices->count = 0;

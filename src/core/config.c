@@ -15,6 +15,11 @@ void config_init(struct vm_config *config)
 	};
 }
 
+bool config_console_is_virtio(const struct vm_config *config)
+{
+	return config->nr_ports && config->ports[0].kind == SERIAL_CONSOLE;
+}
+
 static int validate_rom(const struct vm_config *config, struct err *err)
 {
 	if (config->kernel)
@@ -62,7 +67,7 @@ static int validate_serials(const struct vm_config *config, struct err *err)
 /* At most one console has the terminal. */
 static int validate_ports(const struct vm_config *config, struct err *err)
 {
-	if (config->nr_ports && config->ports[0].kind == SERIAL_CONSOLE) {
+	if (config_console_is_virtio(config)) {
 		for (unsigned i = 0; i < CONFIG_MAX_UARTS; i++) {
 			if (config->serials[i].kind == SERIAL_CONSOLE)
 				return err_set(

@@ -160,6 +160,9 @@ struct vm_config {
 /* The defaults of every way in. */
 void config_init(struct vm_config *config);
 
+/* Is our terminal at hvc0, and not at a serial port? */
+bool config_console_is_virtio(const struct vm_config *config);
+
 /* Does it make sense, apart from what only the host can tell? */
 int config_validate(const struct vm_config *config, struct err *err);
 

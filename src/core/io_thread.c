@@ -84,6 +84,9 @@ void io_thread_stop(struct io_thread *thread)
 	}
 	loop_event_signal(&thread->stop);
 	pthread_join(thread->thread, NULL);
+	/* From now on the main thread may turn it. */
+	thread->loop.threaded = false;
+	thread->loop.quit = false;
 }
 
 void io_thread_destroy(struct io_thread *thread)

@@ -367,8 +367,12 @@ static int build_cmdline(struct boot *boot, struct err *err)
 	char console[32] = "";
 	int n;
 
-	if (is_linux && port >= 0 && !names_console(config->params))
-		snprintf(console, sizeof(console), "console=ttyS%d ", port);
+	if (is_linux && !names_console(config->params)) {
+		if (config_console_is_virtio(config))
+			snprintf(console, sizeof(console), "console=hvc0 ");
+		else if (port >= 0)
+			snprintf(console, sizeof(console), "console=ttyS%d ", port);
+	}
 	n = snprintf(boot->cmdline, sizeof(boot->cmdline), "%s%s%s%s", console,
 		     is_linux && config->no_reboot ? "panic=-1 " : "",
 		     config->params ? config->params : "",

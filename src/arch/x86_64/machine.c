@@ -36,6 +36,7 @@
 #include "dev/post_code.h"
 #include "dev/reset_control.h"
 #include "kvm/kvm_x86.h"
+#include "virtio/console.h"
 #include "virtio/transport.h"
 
 _Static_assert(TABLES_MAX_VIRTIO_MMIO >= VIRTIO_MAX_DEVICES, "each has to be described");
@@ -693,6 +694,15 @@ void machine_drain_consoles(struct vm *vm, const struct console_interrupt *inter
 	}
 	if (machine->has_own_output)
 		console_drain(&machine->own_output, interrupt, timeout_ms);
+	virtio_devices_drain(&machine->virtio, interrupt, timeout_ms);
+}
+
+void machine_resize_console(struct vm *vm, uint16_t cols, uint16_t rows)
+{
+	struct virtio *console = virtio_devices_console(&vm->machine->virtio);
+
+	if (console)
+		virtio_console_resize(console, cols, rows);
 }
 
 void machine_print_hints(const struct vm *vm, FILE *out)
