@@ -32,6 +32,9 @@ void machine_drain_consoles(struct vm *vm, const struct console_interrupt *inter
 /* The terminal on which the guest's console is has this size now. */
 void machine_resize_console(struct vm *vm, uint16_t cols, uint16_t rows);
 
+/* What devices have counted, for --stats. */
+void machine_print_stats(const struct vm *vm, FILE *out);
+
 /* What the guest lacks for devices that it was given and has not used. */
 void machine_print_hints(const struct vm *vm, FILE *out);
 

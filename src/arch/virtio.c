@@ -4,11 +4,7 @@
  *
  * The order is fixed, and it decides which slot or place a device gets: networks first,
  * so that the name of a network card in the guest does not change when a disk or
- * anything else is added.
- *
- * Each device belongs to one loop. Disks and networks take turns with the I/O threads, if
- * there are any. The others move little, and consoles are emptied at the end without a
- * loop: they belong to a loop inside the main loop.
+ * anything else is added. Each device belongs to one loop; they take turns.
  */
 #include <stdlib.h>
 
@@ -46,18 +42,19 @@ static unsigned count_threads(const struct vm_config *config)
 	return config->io_threads;
 }
 
-/* One loop inside the main loop, and the threads. */
+/* Threads, or one loop inside the main loop. */
 static int make_loops(struct virtio_devices *devices, struct loop *main_loop,
 		      struct err *err)
 {
 	const unsigned threads = count_threads(devices->config);
+	const unsigned loops = threads ? threads : 1;
 
-	if (threads > CONFIG_MAX_IO_THREADS)
-		return err_set(err, "--io-threads %u: at most %d", threads,
+	if (loops > CONFIG_MAX_IO_THREADS)
+		return err_set(err, "--io-threads %u: at most %d", loops,
 			       CONFIG_MAX_IO_THREADS);
-	for (unsigned i = 0; i <= threads; i++) {
+	for (unsigned i = 0; i < loops; i++) {
 		devices->nr_loops++;
-		if (io_thread_init(&devices->loops[i], i ? NULL : main_loop, err))
+		if (io_thread_init(&devices->loops[i], threads ? NULL : main_loop, err))
 			return -1;
 	}
 	return 0;
@@ -66,7 +63,7 @@ static int make_loops(struct virtio_devices *devices, struct loop *main_loop,
 static int start_loops(struct virtio_devices *devices, struct err *err)
 {
 	for (unsigned i = 0; i < devices->nr_loops; i++) {
-		if (io_thread_start(&devices->loops[i], i ? i - 1 : 0, err))
+		if (io_thread_start(&devices->loops[i], i, err))
 			return -1;
 	}
 	return 0;
@@ -76,16 +73,9 @@ static int start_loops(struct virtio_devices *devices, struct err *err)
 static struct platform *next_platform(struct builder *builder)
 {
 	struct virtio_devices *devices = builder->devices;
-	const unsigned threads = devices->nr_loops - 1;
-	const unsigned number = threads ? 1 + builder->turn++ % threads : 0;
 
-	builder->platform->loop = &devices->loops[number].loop;
-	return builder->platform;
-}
-
-static struct platform *main_platform(struct builder *builder)
-{
-	builder->platform->loop = &builder->devices->loops[0].loop;
+	builder->platform->loop =
+		&devices->loops[builder->turn++ % devices->nr_loops].loop;
 	return builder->platform;
 }
 
@@ -148,20 +138,20 @@ static int build_console(struct builder *b, struct err *err)
 {
 	return add(
 		b,
-		virtio_console_new(main_platform(b), b->config, b->config->packed, err),
+		virtio_console_new(next_platform(b), b->config, b->config->packed, err),
 		err);
 }
 
 static int build_rng(struct builder *b, struct err *err)
 {
-	return add(b, virtio_rng_new(main_platform(b), b->config->packed, err), err);
+	return add(b, virtio_rng_new(next_platform(b), b->config->packed, err), err);
 }
 
 static int build_balloon(struct builder *b, struct err *err)
 {
 	const struct vm_config *config = b->config;
 	struct virtio *balloon =
-		virtio_balloon_new(main_platform(b), config->balloon_size,
+		virtio_balloon_new(next_platform(b), config->balloon_size,
 				   config->balloon_keep_on_oom, config->packed, err);
 
 	if (add(b, balloon, err))
@@ -172,7 +162,7 @@ static int build_balloon(struct builder *b, struct err *err)
 static int build_vsock(struct builder *b, struct err *err)
 {
 	return add(b,
-		   virtio_vsock_new(main_platform(b), b->config->vsock_cid,
+		   virtio_vsock_new(next_platform(b), b->config->vsock_cid,
 				    b->config->packed, err),
 		   err);
 }
@@ -279,25 +269,6 @@ void virtio_devices_drain(struct virtio_devices *devices,
 	stop_loops(devices);
 	if (console)
 		virtio_console_drain(console, interrupt, timeout_ms);
-}
-
-void virtio_devices_resize_terminal(const struct virtio_devices *devices, uint16_t cols,
-				    uint16_t rows)
-{
-	for (unsigned i = 0; i < devices->count; i++) {
-		if (devices->devices[i]->id == VIRTIO_ID_CONSOLE)
-			virtio_console_resize(devices->devices[i], cols, rows);
-	}
-}
-
-void virtio_devices_drain_consoles(const struct virtio_devices *devices,
-				   const struct console_interrupt *interrupt,
-				   int timeout_ms)
-{
-	for (unsigned i = 0; i < devices->count; i++) {
-		if (devices->devices[i]->id == VIRTIO_ID_CONSOLE)
-			virtio_console_drain(devices->devices[i], interrupt, timeout_ms);
-	}
 }
 
 void virtio_devices_print_stats(const struct virtio_devices *devices, FILE *out)

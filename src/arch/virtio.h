@@ -9,7 +9,6 @@
 #include <stdio.h>
 
 #include "core/console.h"
-#include "core/console.h"
 #include "core/io_thread.h"
 #include "core/platform.h"
 #include "core/vm.h"
@@ -30,8 +29,7 @@ struct virtio_devices {
 	struct virtio *devices[VIRTIO_MAX_DEVICES];
 	unsigned count;
 	const struct vm_config *config;
-	/* That the devices belong to. Number 0 is in the main loop, the others have threads. */
-	struct io_thread loops[1 + CONFIG_MAX_IO_THREADS];
+	struct io_thread loops[CONFIG_MAX_IO_THREADS]; /* that the devices belong to */
 	unsigned nr_loops;
 };
 
@@ -63,16 +61,7 @@ struct virtio *virtio_devices_console(const struct virtio_devices *devices);
 void virtio_devices_drain(struct virtio_devices *devices,
 			  const struct console_interrupt *interrupt, int timeout_ms);
 
-/* The user's terminal has this size now, in characters. */
-void virtio_devices_resize_terminal(const struct virtio_devices *devices, uint16_t cols,
-				    uint16_t rows);
-
-/* What the guest has printed; see console_drain(). No vCPU runs, nor the main loop. */
-void virtio_devices_drain_consoles(const struct virtio_devices *devices,
-				   const struct console_interrupt *interrupt,
-				   int timeout_ms);
-
-/* What devices have counted, for --stats. No vCPU runs, nor the main loop. */
+/* What devices have counted, for --stats, when they are served no more. */
 void virtio_devices_print_stats(const struct virtio_devices *devices, FILE *out);
 
 /* Waits for requests in flight, ends the threads, frees. No vCPU runs. Zeroes are fine. */

@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "arch/machine.h"
 #include "vmm/stats.h"
 
 /* Bytes resident in guest RAM, and everywhere else. */
@@ -89,6 +90,7 @@ void stats_print(struct vm *vm, FILE *out)
 		" KiB at its peak\n",
 		vmm >> 10, stats->peak_vmm >> 10);
 	fprintf(out, "  guest RAM in use           %" PRIu64 " KiB\n", guest >> 10);
+	machine_print_stats(vm, out);
 	vcpus_print_stats(vm, out);
 	bus_print_stats(&vm->bus, out);
 }

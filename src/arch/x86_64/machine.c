@@ -288,6 +288,11 @@ static void platform_wake(void *opaque)
 	vcpus_wake(opaque);
 }
 
+static void platform_quit(void *opaque)
+{
+	vm_end(opaque, VM_KILLED, 0, NULL);
+}
+
 static void init_platform(struct vm *vm)
 {
 	struct platform *platform = &vm->machine->platform;
@@ -299,6 +304,7 @@ static void init_platform(struct vm *vm)
 	platform->loop = vm->loop;
 	platform->wait = platform_wait;
 	platform->wake = platform_wake;
+	platform->quit = platform_quit;
 	platform->quit = on_quit;
 	platform->opaque = vm;
 }
@@ -703,6 +709,11 @@ void machine_resize_console(struct vm *vm, uint16_t cols, uint16_t rows)
 
 	if (console)
 		virtio_console_resize(console, cols, rows);
+}
+
+void machine_print_stats(const struct vm *vm, FILE *out)
+{
+	virtio_devices_print_stats(&vm->machine->virtio, out);
 }
 
 void machine_print_hints(const struct vm *vm, FILE *out)
