@@ -4,7 +4,10 @@
  *
  * The order is fixed, and it decides which slot or place a device gets: networks first,
  * so that the name of a network card in the guest does not change when a disk or
- * anything else is added. Each device belongs to one loop; they take turns.
+ * anything else is added.
+ *
+ * Each device belongs to one loop. Disks and networks take turns with the I/O threads, if
+ * there are any. The others move little: they belong to a loop inside the main loop.
  */
 #include <stdlib.h>
 
@@ -26,7 +29,7 @@ struct builder {
 	struct platform *platform;
 	struct pci_bus *pci;
 	const struct virtio_mmio_places *places;
-	unsigned turn; /* which loop is next */
+	unsigned turn; /* of the I/O threads */
 };
 
 static unsigned count_devices(const struct vm_config *config)
@@ -42,19 +45,18 @@ static unsigned count_threads(const struct vm_config *config)
 	return config->io_threads;
 }
 
-/* Threads, or one loop inside the main loop. */
+/* One loop inside the main loop, and the threads. */
 static int make_loops(struct virtio_devices *devices, struct loop *main_loop,
 		      struct err *err)
 {
 	const unsigned threads = count_threads(devices->config);
-	const unsigned loops = threads ? threads : 1;
 
-	if (loops > CONFIG_MAX_IO_THREADS)
-		return err_set(err, "--io-threads %u: at most %d", loops,
+	if (threads > CONFIG_MAX_IO_THREADS)
+		return err_set(err, "--io-threads %u: at most %d", threads,
 			       CONFIG_MAX_IO_THREADS);
-	for (unsigned i = 0; i < loops; i++) {
+	for (unsigned i = 0; i <= threads; i++) {
 		devices->nr_loops++;
-		if (io_thread_init(&devices->loops[i], threads ? NULL : main_loop, err))
+		if (io_thread_init(&devices->loops[i], i ? NULL : main_loop, err))
 			return -1;
 	}
 	return 0;
@@ -63,19 +65,27 @@ static int make_loops(struct virtio_devices *devices, struct loop *main_loop,
 static int start_loops(struct virtio_devices *devices, struct err *err)
 {
 	for (unsigned i = 0; i < devices->nr_loops; i++) {
-		if (io_thread_start(&devices->loops[i], i, err))
+		if (io_thread_start(&devices->loops[i], i ? i - 1 : 0, err))
 			return -1;
 	}
 	return 0;
 }
 
-/* The platform for the next device, whose constructor takes the loop from it. */
+/* The platform for a device, whose constructor takes the loop from it. */
+static struct platform *main_platform(struct builder *builder)
+{
+	builder->platform->loop = &builder->devices->loops[0].loop;
+	return builder->platform;
+}
+
+/* The same for one that moves data: the next thread's. */
 static struct platform *next_platform(struct builder *builder)
 {
 	struct virtio_devices *devices = builder->devices;
+	const unsigned threads = devices->nr_loops - 1;
+	const unsigned number = threads ? 1 + builder->turn++ % threads : 0;
 
-	builder->platform->loop =
-		&devices->loops[builder->turn++ % devices->nr_loops].loop;
+	builder->platform->loop = &devices->loops[number].loop;
 	return builder->platform;
 }
 
@@ -138,20 +148,20 @@ static int build_console(struct builder *b, struct err *err)
 {
 	return add(
 		b,
-		virtio_console_new(next_platform(b), b->config, b->config->packed, err),
+		virtio_console_new(main_platform(b), b->config, b->config->packed, err),
 		err);
 }
 
 static int build_rng(struct builder *b, struct err *err)
 {
-	return add(b, virtio_rng_new(next_platform(b), b->config->packed, err), err);
+	return add(b, virtio_rng_new(main_platform(b), b->config->packed, err), err);
 }
 
 static int build_balloon(struct builder *b, struct err *err)
 {
 	const struct vm_config *config = b->config;
 	struct virtio *balloon =
-		virtio_balloon_new(next_platform(b), config->balloon_size,
+		virtio_balloon_new(main_platform(b), config->balloon_size,
 				   config->balloon_keep_on_oom, config->packed, err);
 
 	if (add(b, balloon, err))
@@ -162,7 +172,7 @@ static int build_balloon(struct builder *b, struct err *err)
 static int build_vsock(struct builder *b, struct err *err)
 {
 	return add(b,
-		   virtio_vsock_new(next_platform(b), b->config->vsock_cid,
+		   virtio_vsock_new(main_platform(b), b->config->vsock_cid,
 				    b->config->packed, err),
 		   err);
 }

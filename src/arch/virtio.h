@@ -29,7 +29,8 @@ struct virtio_devices {
 	struct virtio *devices[VIRTIO_MAX_DEVICES];
 	unsigned count;
 	const struct vm_config *config;
-	struct io_thread loops[CONFIG_MAX_IO_THREADS]; /* that the devices belong to */
+	/* That the devices belong to: one in the main loop, then the threads. */
+	struct io_thread loops[1 + CONFIG_MAX_IO_THREADS];
 	unsigned nr_loops;
 };
 
