@@ -121,81 +121,101 @@ static bool is_host6(const uint8_t *address)
 	       !memcmp(address, mapped, sizeof(mapped));
 }
 
-static enum frame_kind classify_tcp(struct bytes segment)
+/* Both TCP and UDP begin with their ports (RFC 768, RFC 9293). */
+static void parse_ports(struct frame_info *info, struct bytes payload)
+{
+	if (payload.size < 4)
+		return;
+	info->source_port = load_be16(payload.data);
+	info->destination_port = load_be16(payload.data + 2);
+}
+
+static void parse_payload(struct frame_info *info, struct bytes payload)
 {
 	const uint8_t syn = 0x02, ack = 0x10;
 
-	if (segment.size >= 14 && (segment.data[13] & (syn | ack)) == syn)
-		return FRAME_TCP_OPEN;
-	return FRAME_PLAIN;
+	info->kind = FRAME_PLAIN;
+	switch (info->protocol) {
+	case IPPROTO_TCP:
+		if (payload.size >= 14 && (payload.data[13] & (syn | ack)) == syn) {
+			info->kind = FRAME_TCP_OPEN;
+			parse_ports(info, payload);
+		}
+		break;
+	case IPPROTO_UDP:
+		info->kind = FRAME_UDP;
+		parse_ports(info, payload);
+		break;
+	case IPPROTO_ICMP:
+		if (payload.size && payload.data[0] == ICMP_ECHO_REQUEST)
+			info->kind = FRAME_PING;
+		break;
+	case IPPROTO_ICMPV6:
+		if (payload.size && payload.data[0] == ICMPV6_ECHO_REQUEST)
+			info->kind = FRAME_PING;
+		break;
+	default:
+		break;
+	}
 }
 
-static enum frame_kind classify_ping(struct bytes message, uint8_t request)
-{
-	return message.size && message.data[0] == request ? FRAME_PING : FRAME_PLAIN;
-}
-
-static enum frame_kind classify_ipv4(struct bytes packet)
+static void parse_ipv4(struct frame_info *info, struct bytes packet)
 {
 	struct bytes payload;
 	size_t header;
 
 	if (packet.size < IPV4_HEADER)
-		return FRAME_BAD;
+		return;
 	header = (packet.data[0] & 15u) * 4u;
-	if (header < IPV4_HEADER || header > packet.size || packet.data[16] == 127 ||
-	    packet.data[16] == 0)
-		return FRAME_BAD;
+	if (header < IPV4_HEADER ||
+	    !bytes_slice(packet, header, packet.size - header, &payload))
+		return;
+	if (packet.data[16] == 127 || packet.data[16] == 0)
+		return;
+	info->protocol = packet.data[9];
+	memcpy(info->source, packet.data + 12, 4);
+	memcpy(info->destination, packet.data + 16, 4);
 	if (load_be16(packet.data + 6) & 0x3fff) /* MF, or not the first one */
-		return FRAME_FRAGMENT;
-	bytes_slice(packet, header, packet.size - header, &payload);
-	switch (packet.data[9]) {
-	case IPPROTO_TCP:
-		return classify_tcp(payload);
-	case IPPROTO_UDP:
-		return FRAME_UDP;
-	case IPPROTO_ICMP:
-		return classify_ping(payload, ICMP_ECHO_REQUEST);
-	default:
-		return FRAME_PLAIN;
-	}
+		info->kind = FRAME_FRAGMENT;
+	else
+		parse_payload(info, payload);
 }
 
-static enum frame_kind classify_ipv6(struct bytes packet)
+static void parse_ipv6(struct frame_info *info, struct bytes packet)
 {
 	struct bytes payload;
 
-	if (packet.size < IPV6_HEADER || is_host6(packet.data + 24))
-		return FRAME_BAD;
-	bytes_slice(packet, IPV6_HEADER, packet.size - IPV6_HEADER, &payload);
-	switch (packet.data[6]) {
-	case IPPROTO_TCP:
-		return classify_tcp(payload);
-	case IPPROTO_UDP:
-		return FRAME_UDP;
-	case IPPROTO_ICMPV6:
-		return classify_ping(payload, ICMPV6_ECHO_REQUEST);
-	default:
-		return FRAME_PLAIN;
-	}
+	if (!bytes_slice(packet, IPV6_HEADER, packet.size - IPV6_HEADER, &payload) ||
+	    is_host6(packet.data + 24))
+		return;
+	info->is_ipv6 = true;
+	info->protocol = packet.data[6];
+	memcpy(info->source, packet.data + 8, 16);
+	memcpy(info->destination, packet.data + 24, 16);
+	parse_payload(info, payload);
 }
 
-enum frame_kind frame_classify(struct bytes frame)
+struct frame_info frame_parse(struct bytes frame)
 {
+	struct frame_info info = { .kind = FRAME_BAD };
 	struct bytes packet;
 
 	if (!bytes_slice(frame, FRAME_HEADER, frame.size - FRAME_HEADER, &packet))
-		return FRAME_BAD;
+		return info;
 	switch (load_be16(frame.data + 12)) {
 	case ETHERTYPE_ARP:
-		return FRAME_PLAIN;
+		info.kind = FRAME_PLAIN;
+		break;
 	case ETHERTYPE_IPV4:
-		return classify_ipv4(packet);
+		parse_ipv4(&info, packet);
+		break;
 	case ETHERTYPE_IPV6:
-		return classify_ipv6(packet);
+		parse_ipv6(&info, packet);
+		break;
 	default:
-		return FRAME_BAD;
+		break;
 	}
+	return info;
 }
 
 size_t frame_gather(uint8_t *to, size_t size, const struct iovec *iov, unsigned nr_iov)

@@ -41,11 +41,20 @@ enum frame_kind {
 	FRAME_PING,
 };
 
+struct frame_info {
+	enum frame_kind kind;
+	uint8_t protocol; /* of IP; 0: ARP */
+	/* IPv4: the first 4 bytes; not set for ARP. */
+	bool is_ipv6;
+	uint8_t source[16], destination[16];
+	uint16_t source_port, destination_port; /* of UDP and TCP_OPEN, else 0 */
+};
+
 /*
- * Frames to 127.0.0.0/8, 0.0.0.0/8, ::, ::1 and ::ffff:0:0/96 are FRAME_BAD: a
- * connection that we made for them would end in the host itself.
+ * Look at a frame. One to 127.0.0.0/8, 0.0.0.0/8, ::, ::1 or ::ffff:0:0/96 is FRAME_BAD:
+ * a connection that we made for it would end in the host itself.
  */
-enum frame_kind frame_classify(struct bytes frame);
+struct frame_info frame_parse(struct bytes frame);
 
 /* Copy all of iov into `to`: the length, or 0 if it has more than `size` bytes. */
 size_t frame_gather(uint8_t *to, size_t size, const struct iovec *iov, unsigned nr_iov);

@@ -18,9 +18,8 @@
  * itself goes on provoking can fill the rest, and is then dropped as by any switch.
  *
  * The guest is not trusted: frames have a bounded size, are padded (libslirp reads an
- * ARP packet without looking at its length), and only ARP, IPv4 and IPv6 pass.
- * libslirp puts no bound to sockets and IP fragments: flow_allowed() does. It
- * guards its gateway address only, so frames to 127.0.0.1 itself are dropped here.
+ * ARP packet without looking at its length), and only ARP, IPv4 and IPv6 pass, as
+ * guard.c allows. libslirp puts no bound to its sockets: flow_allowed() does.
  *
  * A frame may come with an unfinished checksum, and as a TCP segment of up to
  * 64 KiB: libslirp ends the connection, so no one needs to cut it. That makes the way
@@ -35,29 +34,22 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "net/backlog.h"
 #include "net/frame.h"
+#include "net/guard.h"
 #include "net/net.h"
 #include "util/bytes.h"
 
 #define DEFAULT_MTU 1500u
 
-/* Where nodes are in the network. */
-#define HOST_GATEWAY 2u
-#define HOST_DNS     3u
-#define HOST_GUEST   15u /* the first of the 16 that DHCP gives */
-#define MIN_PREFIX   8u
-#define MAX_PREFIX   27u
+#define MIN_PREFIX 8u
+#define MAX_PREFIX 27u /* so that all 16 addresses of DHCP fit */
 
-/* Bytes of frames that wait for the card. */
-#define BACKLOG_SIZE (4u << 20)
+/* Bytes of frames that wait for the card: stop reading sockets, and begin again. */
 #define BACKLOG_HIGH (256u << 10)
 #define BACKLOG_LOW  (BACKLOG_HIGH / 2)
 
 #define READY_BATCH 64 /* sockets served in a turn */
-
-/* Bytes of IP fragments that libslirp may be given: burst, and per second. */
-#define FRAGMENT_BURST (4 << 20)
-#define FRAGMENT_RATE  (1 << 20)
 
 enum flow {
 	FLOW_NONE,
@@ -82,20 +74,12 @@ struct watch {
 	uint32_t ready;      /* for slirp_pollfds_poll() */
 };
 
-/* A ring of frames: each a length, then the bytes, at multiples of 4. */
-struct backlog {
-	uint8_t *data;
-	size_t head, tail; /* the next one out, and where the next one goes */
-	size_t used;       /* bytes between them */
-	bool wrapped;      /* tail is below head */
-};
-#define BACKLOG_END UINT32_MAX /* a length that says: go on at offset 0 */
-
 struct user {
 	struct net_backend backend;
 	struct loop *loop;
 	Slirp *slirp;
 	unsigned mtu;
+	struct guard guard;
 
 	int poll_fd; /* libslirp's sockets */
 	struct loop_source poll_source;
@@ -106,8 +90,6 @@ struct user {
 	unsigned nr_watches;
 	unsigned sockets[FLOWS]; /* in watches[] */
 	unsigned fresh[FLOWS];   /* frames since settle() that may have made one */
-	int64_t fragment_bytes;  /* that may still pass */
-	int64_t fragment_time;
 
 	struct backlog backlog;
 	bool wanted;        /* by the card */
@@ -126,65 +108,6 @@ struct user_timer {
 static struct user *to_user(struct net_backend *backend)
 {
 	return (struct user *)backend;
-}
-
-/* -- the backlog -- */
-
-static size_t record_size(size_t len)
-{
-	return align_up(sizeof(uint32_t) + len, sizeof(uint32_t));
-}
-
-/* Where a record of `size` bytes fits, or NULL. One word stays free for BACKLOG_END. */
-static uint8_t *backlog_reserve(struct backlog *log, size_t size)
-{
-	const size_t limit = log->wrapped ? log->head : BACKLOG_SIZE - sizeof(uint32_t);
-
-	if (size <= limit - log->tail)
-		return log->data + log->tail;
-	if (log->wrapped || size > log->head)
-		return NULL;
-	store_le32(log->data + log->tail, BACKLOG_END);
-	log->wrapped = true;
-	log->tail = 0;
-	return log->data;
-}
-
-static bool backlog_put(struct backlog *log, const void *frame, size_t len)
-{
-	const size_t size = record_size(len);
-	uint8_t *record = backlog_reserve(log, size);
-
-	if (!record)
-		return false;
-	store_le32(record, (uint32_t)len);
-	memcpy(record + sizeof(uint32_t), frame, len);
-	log->tail += size;
-	log->used += size;
-	return true;
-}
-
-/* The oldest frame; there must be one. */
-static struct bytes backlog_first(struct backlog *log)
-{
-	uint32_t len = load_le32(log->data + log->head);
-
-	if (len == BACKLOG_END) {
-		log->head = 0;
-		log->wrapped = false;
-		len = load_le32(log->data);
-	}
-	return (struct bytes){ log->data + log->head + sizeof(uint32_t), len };
-}
-
-static void backlog_drop_first(struct backlog *log)
-{
-	const size_t size = record_size(backlog_first(log).size);
-
-	log->head += size;
-	log->used -= size;
-	if (!log->used) /* stay in pages that are in memory already */
-		*log = (struct backlog){ .data = log->data };
 }
 
 /* -- sockets -- */
@@ -417,9 +340,10 @@ static ssize_t on_send_packet(const void *frame, size_t len, void *opaque)
 {
 	struct user *user = opaque;
 
+	guard_note(&user->guard, (struct bytes){ frame, len });
 	/* An error would be printed, each time. */
 	if (len <= user->mtu + FRAME_HEADER)
-		(void)backlog_put(&user->backlog, frame, len);
+		(void)backlog_put(&user->backlog, (struct bytes){ frame, len });
 	return (ssize_t)len;
 }
 
@@ -499,25 +423,6 @@ static const SlirpCb callbacks = {
 
 /* -- frames of the guest -- */
 
-/* Fragments stay in libslirp for up to 30 seconds if the rest does not come. */
-static bool fragment_allowed(struct user *user, size_t len)
-{
-	const int64_t now = loop_now();
-	int64_t ms = (now - user->fragment_time) / 1000000;
-	int64_t bytes;
-
-	if (ms > 10000)
-		ms = 10000;
-	bytes = user->fragment_bytes + ms * FRAGMENT_RATE / 1000;
-	if (ms)
-		user->fragment_time = now;
-	user->fragment_bytes = bytes < FRAGMENT_BURST ? bytes : FRAGMENT_BURST;
-	if (user->fragment_bytes < (int64_t)len)
-		return false;
-	user->fragment_bytes -= (int64_t)len;
-	return true;
-}
-
 /* May one more socket of this kind come up? Frames for sockets that are there count too. */
 static bool flow_allowed(struct user *user, enum flow flow)
 {
@@ -532,20 +437,20 @@ static bool flow_allowed(struct user *user, enum flow flow)
 
 static bool frame_allowed(struct user *user, struct bytes frame)
 {
-	switch (frame_classify(frame)) {
-	case FRAME_PLAIN:
-		return true;
-	case FRAME_FRAGMENT: /* of a datagram, or of a large ping */
-		return fragment_allowed(user, frame.size) && flow_allowed(user, FLOW_UDP);
+	const struct frame_info info = frame_parse(frame);
+
+	if (!guard_allows(&user->guard, &info, frame.size, loop_now()))
+		return false;
+	switch (info.kind) {
 	case FRAME_TCP_OPEN:
 		return flow_allowed(user, FLOW_TCP);
 	case FRAME_UDP:
+	case FRAME_FRAGMENT:
 		return flow_allowed(user, FLOW_UDP);
 	case FRAME_PING:
 		return flow_allowed(user, FLOW_ICMP);
-	case FRAME_BAD:
 	default:
-		return false;
+		return true;
 	}
 }
 
@@ -586,6 +491,11 @@ static void user_sent_all(struct net_backend *backend, unsigned queue)
 	struct user *user = to_user(backend);
 
 	(void)queue;
+	/*
+	 * Frames may wait for the answer to an ARP request, which may have been among
+	 * those that were sent. "An error" means not to look at sockets.
+	 */
+	slirp_pollfds_poll(user->slirp, 1, on_get_revents, user);
 	settle(user);
 	deliver(user);
 }
@@ -655,7 +565,7 @@ static void user_close(struct net_backend *backend)
 		close(user->poll_fd);
 	}
 	free(user->watches);
-	free(user->backlog.data);
+	backlog_destroy(&user->backlog);
 	free(user);
 }
 
@@ -670,11 +580,6 @@ static const struct net_backend_ops user_ops = {
 };
 
 /* -- opening -- */
-
-static struct in_addr address_of(uint32_t network, unsigned host)
-{
-	return (struct in_addr){ .s_addr = htonl(ntohl(network) + host) };
-}
 
 static int check_config(const struct config_net *net, struct err *err)
 {
@@ -695,28 +600,45 @@ static int check_config(const struct config_net *net, struct err *err)
 	return 0;
 }
 
+static struct in6_addr address6(uint8_t node)
+{
+	struct in6_addr address;
+
+	memcpy(&address, guard_prefix6, sizeof(address));
+	address.s6_addr[15] = node;
+	return address;
+}
+
 static int start_slirp(struct user *user, const struct config_net *net, struct err *err)
 {
 	const unsigned prefix = net->prefix ? net->prefix : 24;
-	const uint32_t network = net->network ? net->network : htonl(0x0a000200);
-	const SlirpConfig config = {
+	struct guard *guard = &user->guard;
+	SlirpConfig config = {
 		.version = 1,
 		.in_enabled = true,
-		.vnetwork.s_addr = network,
-		.vnetmask.s_addr = htonl(UINT32_MAX << (32 - prefix)),
-		.vhost = address_of(network, HOST_GATEWAY),
-		.vnameserver = address_of(network, HOST_DNS),
-		.vdhcp_start = address_of(network, HOST_GUEST),
 		.in6_enabled = !net->no_ipv6,
-		.vprefix_addr6.s6_addr = { 0xfe, 0xc0 },
 		.vprefix_len = 64,
-		.vhost6.s6_addr = { 0xfe, 0xc0, [15] = HOST_GATEWAY },
-		.vnameserver6.s6_addr = { 0xfe, 0xc0, [15] = HOST_DNS },
 		.vhostname = net->hostname,
 		.if_mtu = user->mtu,
 		.if_mru = user->mtu,
-		.disable_host_loopback = !net->loopback,
 	};
+
+	guard->network = net->network ? net->network : htonl(0x0a000200);
+	guard->mask = htonl(UINT32_MAX << (32 - prefix));
+	guard->loopback = net->loopback;
+	for (unsigned i = 0; i < net->nr_forwards; i++)
+		guard->forwards_udp |= net->forwards[i].udp;
+	guard_init(guard, loop_now());
+	config.vnetwork.s_addr = guard->network;
+	config.vnetmask.s_addr = guard->mask;
+	config.vhost.s_addr = guard_address(guard, GUARD_GATEWAY);
+	config.vnameserver.s_addr = guard_address(guard, GUARD_DNS);
+	config.vdhcp_start.s_addr = guard_address(guard, GUARD_GUEST);
+	config.vprefix_addr6 = address6(0);
+	config.vhost6 = address6(GUARD_GATEWAY);
+	config.vnameserver6 = address6(GUARD_DNS);
+	/* Two guards are better than one, where libslirp's is of use (guard.h). */
+	config.disable_host_loopback = !net->loopback && !guard->forwards_udp;
 
 	user->slirp = slirp_new(&config, &callbacks, user);
 	if (!user->slirp)
@@ -742,8 +664,7 @@ static int add_forward(struct user *user, const struct config_forward *forward,
 /* All but struct user itself. What was made is released by user_close(). */
 static int user_init(struct user *user, const struct config_net *net, struct err *err)
 {
-	user->backlog.data = malloc(BACKLOG_SIZE);
-	if (!user->backlog.data)
+	if (backlog_init(&user->backlog))
 		return err_errno(err, "-n user");
 	if (loop_timer_init(&user->timer, user->loop, timer_fired, user, err))
 		return -1;
@@ -793,8 +714,6 @@ struct net_backend *net_open_user(const struct config_net *net, struct loop *loo
 	user->poll_fd = -1;
 	user->timer.source.fd = -1;
 	user->deadline = LOOP_NEVER;
-	user->fragment_bytes = FRAGMENT_BURST;
-	user->fragment_time = loop_now();
 	if (user_init(user, net, err)) {
 		user_close(&user->backend);
 		return NULL;
