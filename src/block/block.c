@@ -13,6 +13,7 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -26,6 +27,10 @@
 #define MIN_BLOCK_SIZE 512u
 #define MAX_BLOCK_SIZE 4096u
 #define PAGE_SIZE      4096u /* files of the host are kept in such pieces */
+
+/* A lock that is held is asked for so often, with so much time between. */
+#define LOCK_TRIES   25
+#define LOCK_WAIT_MS 20
 
 /* How other formats begin. */
 struct format {
@@ -122,27 +127,34 @@ static int open_file(struct block *block, const struct config_disk *disk, struct
 	return 0;
 }
 
+static int try_lock(int fd, short type)
+{
+	struct flock lock = { .l_type = type, .l_whence = SEEK_SET };
+	unsigned tries = LOCK_TRIES;
+
+	while (fcntl(fd, F_OFD_SETLK, &lock)) {
+		if ((errno != EAGAIN && errno != EACCES) || --tries == 0)
+			return -1;
+		/* One that was just killed: the kernel ends what it had in flight. */
+		(void)poll(NULL, 0, LOCK_WAIT_MS);
+	}
+	return 0;
+}
+
 static int lock(const struct block *block, const char *path, struct err *err)
 {
-	struct flock lock = {
-		.l_type = block->info.read_only ? F_RDLCK : F_WRLCK,
-		.l_whence = SEEK_SET,
-	};
-	unsigned budget = 1;
+	const bool read_only = block->info.read_only;
+	unsigned budget = 2;
 
-	if (fcntl(block->fd, F_OFD_SETLK, &lock) == 0)
+	if (try_lock(block->fd, read_only ? F_RDLCK : F_WRLCK) == 0)
 		return 0;
 	if (errno == EAGAIN || errno == EACCES)
-		return err_set(err, block->info.read_only
-					    ? "another program, or another disk of this "
-					      "one, writes to it"
-					    : "another program, or another disk of this "
-					      "one, uses it");
-	platform_warn(
-		&budget,
-		"disk \"%s\": its file system has no locks (%s): see that nobody else "
-		"uses it",
-		path, strerror(errno));
+		return err_set(err, "another program, or another disk of this one, %s it",
+			       read_only ? "writes to" : "uses");
+	platform_warn(&budget,
+		      "disk \"%s\": its file system has no locks (%s): see that nobody "
+		      "else uses it",
+		      path, strerror(errno));
 	return 0;
 }
 
@@ -180,16 +192,14 @@ static int learn_blocks(struct block *block, const struct config_disk *disk,
 	if (info->discard_granularity < info->logical_block_size)
 		info->discard_granularity = info->logical_block_size;
 	info->can_write_zeroes = !info->read_only;
-	if (!info->read_only)
-		info->can_discard = block->is_device ? limits.discard_granularity > 0
-						     : raw_can_discard(block);
+	info->can_discard = !info->read_only && limits.discard_granularity > 0;
 	return 0;
 }
 
 static int learn_size(struct block *block, const char *path, struct err *err)
 {
 	off_t end = lseek(block->fd, 0, SEEK_END);
-	unsigned budget = 1;
+	unsigned budget = 2;
 
 	if (end < 0)
 		return err_errno(err, "cannot learn its size");
@@ -365,7 +375,6 @@ static void empty_queue(struct block *block)
 
 	if (block->uring && block->first)
 		uring_kick(block);
-	/* Also when uring_kick() found that it cannot work here after all. */
 	while (!block->uring && (request = block_take(block)))
 		pool_submit(block, request);
 }

@@ -80,8 +80,9 @@ void pool_close(struct pool *pool);
 
 /* NULL: the host has no io_uring for us; err says why. */
 struct uring *uring_open(struct block *block, struct err *err);
-/* Take the queue, as far as there is room. */
+/* Take the queue, as far as there is room; what is done at once is delivered. */
 void uring_kick(struct block *block);
+/* Deliver what the kernel has put into the completion ring. */
 void uring_reap(struct block *block);
 void uring_close(struct uring *uring);
 

@@ -283,9 +283,12 @@ int raw_perform(struct block *block, struct block_request *request)
 
 bool raw_can_discard(struct block *block)
 {
-	/* Well behind the end there is nothing to lose. */
-	uint64_t behind = align_up(block->info.size, 1u << 20) + (1u << 20);
+	const off_t end = lseek(block->fd, 0, SEEK_END);
 
-	return allocate(block, FALLOC_FL_PUNCH_HOLE, behind, 4096, &block->no_punch) !=
-	       EOPNOTSUPP;
+	if (end < 0)
+		return false;
+	/* Well behind the end there is nothing to lose. */
+	return allocate(block, FALLOC_FL_PUNCH_HOLE,
+			align_up((uint64_t)end, 1u << 20) + (1u << 20), 4096,
+			&block->no_punch) != EOPNOTSUPP;
 }

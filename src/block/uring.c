@@ -3,16 +3,15 @@
  * Reads, writes and flushes by io_uring: one system call hands over all that was
  * queued, and what the page cache has is done when it returns.
  *
- * System calls are what an I/O costs, so there are few:
+ * System calls are what an I/O costs, so there are few. epoll watches the ring itself:
+ * there is no eventfd that has to be read, nor is the kernel asked for completions,
+ * which are found in the ring. What was done at once leaves nothing that would wake the loop.
+ * COOP_TASKRUN: completions do not interrupt this thread at work, it meets them with
+ * its next system call. (DEFER_TASKRUN would take a call to fetch them, and does
+ * not wake epoll.)
  *
- *	- epoll watches the ring itself, there is no eventfd to be read;
- *	- DEFER_TASKRUN: completions gather in the kernel, without interrupting this
- *	  thread, until it asks for them, which uring_reap() does once per wake-up;
- *	- one call submits and reaps;
- *	- the file and the ring are registered, which spares the look-ups.
- *
- * With DEFER_TASKRUN a ring belongs to one thread. It is made disabled by the thread that
- * opens the block, and enabled by the first kick, which comes on the loop's thread.
+ * The file is not registered with the ring: the kernel would keep it, and its lock, for
+ * a while after this process has ended, and the next one would be refused.
  *
  * Everything else is left to the pool: what the kernel would do by a thread of its own
  * (fallocate), misaligned O_DIRECT, and any read or write that came back short or
@@ -36,9 +35,7 @@
 struct uring {
 	struct block *block;
 	struct io_uring ring;
-	bool deferred; /* DEFER_TASKRUN */
-	bool enabled;  /* and watched by the loop */
-	unsigned in_flight;
+	unsigned in_flight;        /* not yet in the completion ring */
 	struct loop_source source; /* the ring */
 	struct loop_timer retry;
 };
@@ -55,26 +52,28 @@ static void retry_fn(void *opaque)
 {
 	struct uring *uring = opaque;
 
-	block_run(uring->block, uring_reap);
+	/* With an empty queue this still hands over what is in the ring. */
+	block_run(uring->block, uring_kick);
 }
 
 static int setup(struct uring *uring)
 {
 	struct io_uring_params params = {
-		.flags = IORING_SETUP_CQSIZE | IORING_SETUP_R_DISABLED |
-			 IORING_SETUP_SINGLE_ISSUER | IORING_SETUP_DEFER_TASKRUN,
+		.flags = IORING_SETUP_CQSIZE | IORING_SETUP_COOP_TASKRUN,
 		.cq_entries = CQ_ENTRIES,
 	};
 	int r = io_uring_queue_init_params(SQ_ENTRIES, &uring->ring, &params);
 
-	uring->deferred = r == 0;
 	if (r == -EINVAL) {
-		/* Linux before 6.1 */
-		params = (struct io_uring_params){
-			.flags = IORING_SETUP_CQSIZE | IORING_SETUP_R_DISABLED,
-			.cq_entries = CQ_ENTRIES,
-		};
+		/* Linux before 5.19 */
+		params = (struct io_uring_params){ .flags = IORING_SETUP_CQSIZE,
+						   .cq_entries = CQ_ENTRIES };
 		r = io_uring_queue_init_params(SQ_ENTRIES, &uring->ring, &params);
+	}
+	/* Linux before 5.7: too young to rely on. */
+	if (r == 0 && !(params.features & IORING_FEAT_FAST_POLL)) {
+		io_uring_queue_exit(&uring->ring);
+		r = -ENOSYS;
 	}
 	return r;
 }
@@ -89,6 +88,7 @@ struct uring *uring_open(struct block *block, struct err *err)
 		return NULL;
 	}
 	uring->block = block;
+	uring->retry.source.fd = -1;
 	r = setup(uring);
 	if (r) {
 		errno = -r;
@@ -99,14 +99,9 @@ struct uring *uring_open(struct block *block, struct err *err)
 	uring->source = (struct loop_source){ .fd = uring->ring.ring_fd,
 					      .ready = ring_ready,
 					      .opaque = uring };
-	r = io_uring_register_files(&uring->ring, &block->fd, 1);
-	if (r) {
-		errno = -r;
-		err_errno(err, "io_uring does not take the file");
-	}
-	if (r || loop_timer_init(&uring->retry, block->loop, retry_fn, uring, err)) {
-		io_uring_queue_exit(&uring->ring);
-		free(uring);
+	if (loop_timer_init(&uring->retry, block->loop, retry_fn, uring, err) ||
+	    loop_add(block->loop, &uring->source, EPOLLIN, err)) {
+		uring_close(uring);
 		return NULL;
 	}
 	return uring;
@@ -120,11 +115,7 @@ static void wait_for_all(struct uring *uring)
 
 	uring->in_flight -= io_uring_sq_ready(&uring->ring);
 	while (uring->in_flight && loop_now() < deadline) {
-		unsigned n;
-
-		if (uring->deferred)
-			(void)io_uring_get_events(&uring->ring);
-		n = io_uring_cq_ready(&uring->ring);
+		unsigned n = io_uring_cq_ready(&uring->ring);
 		io_uring_cq_advance(&uring->ring, n);
 		uring->in_flight -= n;
 		if (!n)
@@ -137,26 +128,10 @@ void uring_close(struct uring *uring)
 	if (!uring)
 		return;
 	wait_for_all(uring);
-	if (uring->enabled)
-		loop_remove(uring->block->loop, &uring->source);
+	loop_remove(uring->block->loop, &uring->source);
 	loop_timer_destroy(&uring->retry, uring->block->loop);
 	io_uring_queue_exit(&uring->ring);
 	free(uring);
-}
-
-/* The ring becomes that of the calling thread. */
-static bool enable(struct uring *uring)
-{
-	struct err err;
-
-	if (io_uring_enable_rings(&uring->ring))
-		return false;
-	if (loop_add(uring->block->loop, &uring->source, EPOLLIN, &err))
-		return false;
-	/* It only makes things a little faster. */
-	(void)io_uring_register_ring_fd(&uring->ring);
-	uring->enabled = true;
-	return true;
 }
 
 static bool takes(const struct block *block, const struct block_request *request)
@@ -175,24 +150,23 @@ static bool takes(const struct block *block, const struct block_request *request
 	}
 }
 
-static void prepare(struct io_uring_sqe *sqe, struct block_request *request)
+static void prepare(struct io_uring_sqe *sqe, int fd, struct block_request *request)
 {
 	/* More segments than one call takes come back as a short read or write. */
 	unsigned n = request->nr_iov < IOV_MAX ? request->nr_iov : IOV_MAX;
 
 	if (request->op == BLOCK_FLUSH)
-		io_uring_prep_fsync(sqe, 0, IORING_FSYNC_DATASYNC);
+		io_uring_prep_fsync(sqe, fd, IORING_FSYNC_DATASYNC);
 	else if (n == 1 && request->op == BLOCK_READ)
-		io_uring_prep_read(sqe, 0, request->iov->iov_base,
+		io_uring_prep_read(sqe, fd, request->iov->iov_base,
 				   (unsigned)request->length, request->offset);
 	else if (n == 1)
-		io_uring_prep_write(sqe, 0, request->iov->iov_base,
+		io_uring_prep_write(sqe, fd, request->iov->iov_base,
 				    (unsigned)request->length, request->offset);
 	else if (request->op == BLOCK_READ)
-		io_uring_prep_readv(sqe, 0, request->iov, n, request->offset);
+		io_uring_prep_readv(sqe, fd, request->iov, n, request->offset);
 	else
-		io_uring_prep_writev(sqe, 0, request->iov, n, request->offset);
-	sqe->flags |= IOSQE_FIXED_FILE;
+		io_uring_prep_writev(sqe, fd, request->iov, n, request->offset);
 	io_uring_sqe_set_data(sqe, request);
 }
 
@@ -202,10 +176,9 @@ static void submit(struct uring *uring)
 
 	if (!io_uring_sq_ready(&uring->ring))
 		return;
-	do {
-		r = uring->deferred ? io_uring_submit_and_get_events(&uring->ring)
-				    : io_uring_submit(&uring->ring);
-	} while (r == -EINTR);
+	do
+		r = io_uring_submit(&uring->ring);
+	while (r == -EINTR);
 	/*
 	 * EAGAIN: no memory now. What the kernel has not taken stays in the ring, and is
 	 * handed over with the next call.
@@ -236,29 +209,19 @@ static void complete(struct block *block, struct block_request *request, int res
 	block_finish(block, request, -result);
 }
 
-/* Deliver what is in the completion ring; no system call. */
-static void drain(struct uring *uring)
+void uring_reap(struct block *block)
 {
+	struct uring *uring = block->uring;
 	struct io_uring_cqe *cqe;
 	unsigned head, n = 0;
 
 	io_uring_for_each_cqe(&uring->ring, head, cqe)
 	{
-		complete(uring->block, io_uring_cqe_get_data(cqe), cqe->res);
+		complete(block, io_uring_cqe_get_data(cqe), cqe->res);
 		n++;
 	}
 	io_uring_cq_advance(&uring->ring, n);
 	uring->in_flight -= n;
-}
-
-void uring_reap(struct block *block)
-{
-	struct uring *uring = block->uring;
-
-	/* Completions that wait in the kernel for this thread; a call without a wait. */
-	if (uring->deferred)
-		(void)io_uring_get_events(&uring->ring);
-	drain(uring);
 }
 
 void uring_kick(struct block *block)
@@ -266,11 +229,6 @@ void uring_kick(struct block *block)
 	struct uring *uring = block->uring;
 	struct block_request *request;
 
-	if (!uring->enabled && !enable(uring)) {
-		uring_close(uring);
-		block->uring = NULL;
-		return;
-	}
 	while (uring->in_flight < CQ_ENTRIES && (request = block_take(block))) {
 		struct io_uring_sqe *sqe = NULL;
 
@@ -285,11 +243,11 @@ void uring_kick(struct block *block)
 			pool_submit(block, request);
 			continue;
 		}
-		prepare(sqe, request);
+		prepare(sqe, block->fd, request);
 		uring->in_flight++;
 	}
 	submit(uring);
-	drain(uring);
+	uring_reap(block);
 }
 
 #else /* HAVE_LIBURING */
