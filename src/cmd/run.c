@@ -9,11 +9,13 @@
  *	SIGINT, SIGTERM,   power button, then a deadline; the second means now
  *	SIGHUP, SIGQUIT
  *	SIGTSTP            give the terminal back, and stop
- *	SIGCONT            we were stopped: make the terminal raw again
+ *	SIGCONT            we were stopped: take the terminal again
+ *	SIGWINCH           tell the console of the guest
  *	SIGPIPE, SIGXFSZ   ignored: the console sees EPIPE and EFBIG itself
  *
  * The terminal is raw only while the guest runs and if it reads from it: else
- * Ctrl-C would reach nobody.
+ * Ctrl-C would reach nobody. While it belongs to another job we leave it alone, and
+ * look twice a second whether it is ours: a shell's `fg` sends a job that runs nothing.
  */
 #include <errno.h>
 #include <signal.h>
@@ -37,11 +39,19 @@
 /* After a forced end, a reader that takes nothing for this long is given up. */
 #define DRAIN_TIMEOUT_MS 1000
 
+/* A guest that was ended from outside had a fair chance to use its devices by then. */
+#define HINTS_AFTER_NS 10000000000ll
+
+/* How often we look whether the terminal is ours by now. */
+#define TERMINAL_DELAY_NS 500000000
+
 struct run {
 	struct vm_config config;
 	struct loop loop;
 	struct vm *vm;
 	struct loop_source signals;
+	struct loop_timer terminal; /* while the terminal is another job's */
+	bool told_keys;
 };
 
 /* When this process began, on the clock of loop_now(), as well as it can be told. */
@@ -61,13 +71,23 @@ static bool reads_stdin(const struct vm_config *config)
 		if (config->serials[i].kind == SERIAL_CONSOLE)
 			return true;
 	}
-	return false;
+	return config_console_is_virtio(config);
 }
 
-static void take_terminal(const struct run *run)
+/* Make the terminal raw if a console reads it: now, or when it is ours. */
+static void take_terminal(void *opaque)
 {
-	if (reads_stdin(&run->config))
-		terminal_make_raw();
+	struct run *run = opaque;
+
+	if (!reads_stdin(&run->config))
+		return;
+	if (terminal_make_raw()) {
+		if (!run->told_keys)
+			fputs("tane: Ctrl-a x ends, Ctrl-a h helps\n", stderr);
+		run->told_keys = true;
+	} else if (terminal_is_anothers()) {
+		loop_timer_arm(&run->terminal, loop_now() + TERMINAL_DELAY_NS);
+	}
 }
 
 /* As the default action of SIGTSTP, which an orphaned process group is spared. */
@@ -84,6 +104,15 @@ static void stop(void)
 	pthread_sigmask(SIG_BLOCK, &set, NULL);
 }
 
+/* A console that knows sizes is told that of our terminal. */
+static void tell_size(const struct run *run)
+{
+	uint16_t cols, rows;
+
+	if (config_console_is_virtio(&run->config) && terminal_size(&cols, &rows))
+		machine_resize_console(run->vm, cols, rows);
+}
+
 /* The next signal that means us to end; 0: there was none. */
 static int next_signal(struct run *run)
 {
@@ -92,6 +121,10 @@ static int next_signal(struct run *run)
 	if (read(run->signals.fd, &info, sizeof(info)) != sizeof(info) ||
 	    info.ssi_signo == SIGCONT)
 		return 0;
+	if (info.ssi_signo == SIGWINCH) {
+		tell_size(run);
+		return 0;
+	}
 	if (info.ssi_signo != SIGTSTP)
 		return (int)info.ssi_signo;
 	stop();
@@ -126,6 +159,7 @@ static int watch_signals(struct run *run, struct err *err)
 	sigaddset(&set, SIGQUIT);
 	sigaddset(&set, SIGTSTP);
 	sigaddset(&set, SIGCONT);
+	sigaddset(&set, SIGWINCH);
 	if (pthread_sigmask(SIG_BLOCK, &set, NULL) ||
 	    signal(SIGPIPE, SIG_IGN) == SIG_ERR || signal(SIGXFSZ, SIG_IGN) == SIG_ERR)
 		return err_errno(err, "signals");
@@ -185,6 +219,19 @@ static void drain(struct run *run, const struct vm_outcome *outcome)
 	machine_drain_consoles(run->vm, &interrupt, forced ? DRAIN_TIMEOUT_MS : -1);
 }
 
+/*
+ * Had the guest the time to look for its devices? Not if it crashed, or was ended before
+ * it could.
+ */
+static bool deserves_hints(const struct run *run, const struct vm_outcome *outcome)
+{
+	const int64_t age = loop_now() - run->vm->stats.first_run_ns;
+
+	if (outcome->end == VM_DIED || outcome->end == VM_FAILED)
+		return false;
+	return outcome->end != VM_KILLED || age > HINTS_AFTER_NS;
+}
+
 static int serve(struct run *run, struct err *err)
 {
 	struct vm_outcome outcome;
@@ -192,6 +239,7 @@ static int serve(struct run *run, struct err *err)
 	int failed;
 
 	take_terminal(run);
+	tell_size(run);
 	failed = vm_run(run->vm, &outcome, err);
 	/* Before the drain: nobody reads keys any more, so Ctrl-C must be a signal. */
 	terminal_restore();
@@ -204,7 +252,8 @@ static int serve(struct run *run, struct err *err)
 		fprintf(stderr, "tane: the guest died: %s\n", outcome.message);
 	if (outcome.end == VM_FAILED)
 		fprintf(stderr, "tane: %s\n", outcome.message);
-	machine_print_hints(run->vm, stderr);
+	if (deserves_hints(run, &outcome))
+		machine_print_hints(run->vm, stderr);
 	if (run->config.stats)
 		stats_print(run->vm, stderr);
 	return exit_status(&outcome);
@@ -217,6 +266,7 @@ static int run_vm(struct run *run, int64_t started_ns, struct err *err)
 	if (loop_init(&run->loop, err))
 		return EXIT_OURS;
 	if (!set_up_process(&run->config, err) && !watch_signals(run, err) &&
+	    !loop_timer_init(&run->terminal, &run->loop, take_terminal, run, err) &&
 	    !vcpu_install_kick_signal(err)) {
 		run->vm = vm_create(&run->config, &run->loop, started_ns, err);
 		if (run->vm) {
@@ -224,6 +274,7 @@ static int run_vm(struct run *run, int64_t started_ns, struct err *err)
 			vm_destroy(run->vm);
 		}
 	}
+	loop_timer_destroy(&run->terminal, &run->loop);
 	loop_destroy(&run->loop);
 	return status;
 }
@@ -231,7 +282,7 @@ static int run_vm(struct run *run, int64_t started_ns, struct err *err)
 int cmd_run(int argc, char **argv)
 {
 	const int64_t started_ns = process_start();
-	struct run run = { .signals.fd = -1 };
+	struct run run = { .signals.fd = -1, .terminal.source.fd = -1 };
 	struct err err = { "" };
 	int status;
 

@@ -13,6 +13,7 @@
  */
 #include <signal.h>
 #include <stdbool.h>
+#include <sys/ioctl.h>
 #include <termios.h>
 #include <unistd.h>
 
@@ -60,15 +61,22 @@ static bool is_ours(void)
 	return tcgetpgrp(STDIN_FILENO) == getpgrp();
 }
 
-void terminal_make_raw(void)
+bool terminal_is_anothers(void)
+{
+	const pid_t owner = tcgetpgrp(STDIN_FILENO);
+
+	return owner >= 0 && owner != getpgrp();
+}
+
+bool terminal_make_raw(void)
 {
 	struct termios raw;
 
 	if (!is_ours())
-		return;
+		return false;
 	if (!is_raw) {
 		if (tcgetattr(STDIN_FILENO, &saved))
-			return;
+			return false;
 		catch_crashes();
 	}
 	raw = saved;
@@ -76,6 +84,7 @@ void terminal_make_raw(void)
 	raw.c_oflag = saved.c_oflag;
 	is_raw = 1;
 	tcsetattr(STDIN_FILENO, TCSADRAIN, &raw);
+	return true;
 }
 
 void terminal_restore(void)
@@ -85,4 +94,15 @@ void terminal_restore(void)
 	is_raw = 0;
 	if (is_ours())
 		tcsetattr(STDIN_FILENO, TCSANOW, &saved);
+}
+
+bool terminal_size(uint16_t *cols, uint16_t *rows)
+{
+	struct winsize size;
+
+	if (ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) || !size.ws_col || !size.ws_row)
+		return false;
+	*cols = size.ws_col;
+	*rows = size.ws_row;
+	return true;
 }

@@ -6,13 +6,25 @@
 #ifndef TANE_CMD_TERMINAL_H
 #define TANE_CMD_TERMINAL_H
 
-/* If stdin is our terminal, make it raw. Harmless otherwise, and when repeated. */
-void terminal_make_raw(void);
+#include <stdbool.h>
+#include <stdint.h>
+
+/*
+ * If stdin is our terminal, make it raw, and return whether it is. Harmless otherwise,
+ * and when repeated.
+ */
+bool terminal_make_raw(void);
+
+/* Is stdin a terminal that another job has now? Then it may become ours later. */
+bool terminal_is_anothers(void);
 
 /*
  * Give it back as it was, if it is still ours. Harmless if it was never raw.
  * Async-signal-safe.
  */
 void terminal_restore(void);
+
+/* In characters. false: stdout is no terminal, or has no size. */
+bool terminal_size(uint16_t *cols, uint16_t *rows);
 
 #endif

@@ -28,7 +28,10 @@
  * descriptor is dropped, so that EOF does not spin.
  *
  * On a terminal Ctrl-a is the escape key: x ends the VM, h helps, b sends a
- * break, and Ctrl-a itself passes one Ctrl-a on.
+ * break, and Ctrl-a itself passes one Ctrl-a on. While the terminal is another job's
+ * (a shell's `&` and `bg`), what is typed is not for us, and reading would stop us.
+ * Nothing tells when it is ours again: a shell's `fg` is silent to a job that runs.
+ * So we look twice a second, once there was something to read.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -46,6 +49,7 @@
 #define KEPT_OUTPUT    (LOW_WATER / 2) /* for the next user of a pseudo terminal */
 #define FLUSH_DELAY_NS 1000000
 #define RETRY_DELAY_NS 100000000
+#define AGAIN_DELAY_NS 500000000
 #define PTY_DRAIN_MS   1000
 #define INPUT_TURNS    64
 #define ESCAPE_KEY     0x01 /* Ctrl-a */
@@ -318,6 +322,13 @@ static bool wants_input(const struct console *console)
 	return console->escapes ? left < sizeof(console->input) : left == 0;
 }
 
+static bool is_another_jobs(const struct console *console)
+{
+	const pid_t owner = console->escapes ? tcgetpgrp(console->in.fd) : -1;
+
+	return owner >= 0 && owner != getpgrp();
+}
+
 /* Fill the buffer. false if there is nothing (now, or ever again). */
 static bool read_input(struct console *console)
 {
@@ -326,6 +337,11 @@ static bool read_input(struct console *console)
 
 	if (!console->in_open)
 		return false;
+	console->away = is_another_jobs(console);
+	if (console->away) {
+		loop_timer_arm(&console->again, loop_now() + AGAIN_DELAY_NS);
+		return false;
+	}
 	memmove(console->input, console->input + console->input_at, left);
 	if (console->break_pending)
 		console->break_at -= console->input_at;
@@ -414,7 +430,7 @@ static void pump_input(void *opaque)
 			break;
 		}
 	}
-	watch_input(console, wants_input(console));
+	watch_input(console, wants_input(console) && !console->away);
 }
 
 static void input_ready(void *opaque, uint32_t epoll_events)
@@ -484,6 +500,7 @@ int console_init(struct console *console, struct loop *loop, int in_fd, int out_
 	console->in.fd = console->out.fd = -1;
 	console->flush.source.fd = -1;
 	console->urgent.source.fd = console->wanted.source.fd = -1;
+	console->again.source.fd = -1;
 	console->loop = loop;
 	console->ops = ops;
 	console->opaque = opaque;
@@ -493,6 +510,7 @@ int console_init(struct console *console, struct loop *loop, int in_fd, int out_
 	if (loop_timer_init(&console->flush, loop, flush, console, err) ||
 	    loop_event_init(&console->urgent, loop, flush, console, err) ||
 	    loop_event_init(&console->wanted, loop, pump_input, console, err) ||
+	    loop_timer_init(&console->again, loop, pump_input, console, err) ||
 	    open_output(console, out_fd, err) || open_input(console, in_fd, err))
 		return err_prefix(err, "console: ");
 	return 0;
@@ -508,6 +526,7 @@ void console_destroy(struct console *console)
 	if (console->out.fd >= 0)
 		close(console->out.fd);
 	loop_timer_destroy(&console->flush, console->loop);
+	loop_timer_destroy(&console->again, console->loop);
 	loop_event_destroy(&console->urgent, console->loop);
 	loop_event_destroy(&console->wanted, console->loop);
 	pthread_mutex_destroy(&console->lock);

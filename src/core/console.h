@@ -36,8 +36,9 @@ struct console_ops {
 
 /* What kind of descriptors a console has. */
 enum console_flags {
-	CONSOLE_ESCAPES = 1, /* input is a terminal, and Ctrl-a is ours */
-	CONSOLE_PTY = 2,     /* our side of a pseudo terminal: users come and go */
+	/* Input is a terminal: Ctrl-a is ours, and another job's is not read. */
+	CONSOLE_ESCAPES = 1,
+	CONSOLE_PTY = 2, /* our side of a pseudo terminal: users come and go */
 };
 
 struct console {
@@ -62,6 +63,8 @@ struct console {
 	struct loop_source in;
 	bool in_open, in_watched, in_pollable;
 	struct loop_event wanted; /* the device has room for input again */
+	struct loop_timer again;  /* looks whether the terminal is ours by now */
+	bool away;                /* the terminal is another job's */
 	uint8_t input[CONSOLE_INPUT_SIZE];
 	size_t input_at, input_used;
 	bool starved;       /* input waits for room in the device; atomic */

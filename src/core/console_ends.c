@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * What is at the other end of a serial port or of a port of the virtio console. All
- * of them come in four kinds, and no kind may hang us: a terminal that belongs to
- * another job is not read, a FIFO without a reader is refused, and a pseudo
- * terminal knows whether anybody has it open.
+ * of them come in four kinds, and no kind may hang us: a FIFO without a reader is
+ * refused, a pseudo terminal knows whether anybody has it open, and a terminal is not
+ * read while it belongs to another job (the console sees to both, see console.c).
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -66,22 +66,14 @@ static int open_file(const char *path, struct err *err)
 	return fd;
 }
 
-/* We were started in the background: reading from the terminal would stop us. */
-static bool is_another_jobs_terminal(int fd)
-{
-	pid_t owner = isatty(fd) ? tcgetpgrp(fd) : -1;
-
-	return owner >= 0 && owner != getpgrp();
-}
-
 static int open_ends(struct console_ends *ends, enum serial_kind kind, const char *path,
 		     const char *name, struct err *err)
 {
 	switch (kind) {
 	case SERIAL_CONSOLE:
-		ends->in = is_another_jobs_terminal(STDIN_FILENO) ? -1 : STDIN_FILENO;
+		ends->in = STDIN_FILENO;
 		ends->out = STDOUT_FILENO;
-		if (ends->in >= 0 && isatty(ends->in))
+		if (isatty(ends->in))
 			ends->flags = CONSOLE_ESCAPES;
 		return 0;
 	case SERIAL_PTY:

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """Input and output: no byte lost, nothing spins, the terminal given back."""
+import contextlib
 import fcntl
 import os
 import re
@@ -210,7 +211,7 @@ def test_ctrl_a_x_ends():
     tane.send(b"\x01x")
     assert tane.wait() == 0
     assert tane.settings_after == tane.settings
-    assert tane.error_text() == ""
+    assert tane.error_text() == "tane: Ctrl-a x ends, Ctrl-a h helps\n"
 
 
 def test_ctrl_a_h_helps_and_is_not_for_the_guest():
@@ -423,6 +424,56 @@ def test_stop_gives_the_terminal_back():
     tane.send(b"x")
     tane.expect("receive 00000001 = ")
     assert tane.wait() == 0
+
+
+# A small shell: it starts a job, and obeys what stands on the lines of its terminal.
+SHELL = """import os, signal, subprocess, sys
+signal.signal(signal.SIGTTOU, signal.SIG_IGN)
+def job():
+    os.setpgid(0, 0)
+    if sys.argv[1] == "foreground":
+        os.tcsetpgrp(0, os.getpid())
+    signal.signal(signal.SIGTTOU, signal.SIG_DFL)
+process = subprocess.Popen(sys.argv[2:], preexec_fn=job)
+os.write(2, b"job %d.\\n" % process.pid)
+if sys.argv[1] == "foreground":
+    os.waitpid(process.pid, os.WUNTRACED)
+    os.tcsetpgrp(0, os.getpgrp())
+    os.write(2, b"stopped\\n")
+    os.killpg(process.pid, signal.SIGCONT)  # bg
+line = os.read(0, 100)
+os.write(2, b"shell took " + line)
+os.tcsetpgrp(0, process.pid)  # fg: no signal, for the job runs
+sys.exit(process.wait())
+"""
+
+
+@pytest.mark.parametrize("start", ["background", "foreground"])
+def test_brought_to_the_foreground(start):
+    """`fg` is silent to a job that runs: it is to notice by itself. Until then neither the
+    terminal's modes nor what is typed are its business."""
+    tane = Tane(command=["/usr/bin/python3", "-c", SHELL, start, PROGRAM, "run", "-k",
+                         guest("monitor"), "-p", "say up receive 2 say got halt"],
+                stdin="pty")
+    tane.expect("up")
+    job = int(tane.expect_error("job ") and re.search(r"job (\d+)", tane.error_text())[1])
+    try:
+        if start == "foreground":
+            wait_until(lambda: is_raw(tane))
+            os.kill(job, signal.SIGTSTP)
+            tane.expect_error("stopped")
+        assert not is_raw(tane)
+        tane.send("line\n")
+        tane.expect_error("shell took line")
+        wait_until(lambda: is_raw(tane))
+        tane.send("ab")
+        tane.expect(f"receive 00000002 = {fletcher(b'ab'):08x}")
+        tane.send(b"\x01x")
+        assert tane.wait() == 0
+        assert tane.settings_after == tane.settings
+    finally:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(job, signal.SIGKILL)
 
 
 def test_fifo_without_a_reader_is_refused(tmp_path):
