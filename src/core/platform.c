@@ -187,33 +187,56 @@ static int route(struct msi *msi, uint64_t address, uint32_t data, struct err *e
 	return -1;
 }
 
+/*
+ * KVM takes what it sends out of the eventfd, with two exceptions: what was there when
+ * it was attached, and, before Linux 5.11, everything. But whatever can be read while
+ * it is attached has been sent. So it is dropped, or it would be sent again later.
+ */
+static int attach(struct msi *msi, struct err *err)
+{
+	const struct kvm_vm *kvm = msi->platform->kvm;
+
+	if (msi->attached)
+		return 0;
+	if (kvm) {
+		if (kvm_vm_attach_irqfd(kvm, msi->gsi, msi->fd, err))
+			return -1;
+		msi_clear(msi);
+	}
+	msi->attached = true;
+	return 0;
+}
+
+static void detach(struct msi *msi)
+{
+	const struct kvm_vm *kvm = msi->platform->kvm;
+
+	if (!msi->attached)
+		return;
+	if (kvm) {
+		msi_clear(msi);
+		kvm_vm_detach_irqfd(kvm, msi->gsi, msi->fd);
+	}
+	msi->attached = false;
+}
+
 int msi_attach(struct msi *msi, uint64_t address, uint32_t data, struct err *err)
 {
-	struct platform *platform = msi->platform;
 	int r;
 
-	pthread_mutex_lock(&platform->msi_lock);
-	r = route(msi, address, data, err);
-	if (!r && !msi->attached) {
-		if (platform->kvm)
-			r = kvm_vm_attach_irqfd(platform->kvm, msi->gsi, msi->fd, err);
-		msi->attached = !r;
-	}
-	pthread_mutex_unlock(&platform->msi_lock);
+	pthread_mutex_lock(&msi->platform->msi_lock);
+	r = route(msi, address, data, err) || attach(msi, err) ? -1 : 0;
 	if (r)
-		msi_detach(msi);
+		detach(msi);
+	pthread_mutex_unlock(&msi->platform->msi_lock);
 	return r;
 }
 
 void msi_detach(struct msi *msi)
 {
-	struct platform *platform = msi->platform;
-
-	pthread_mutex_lock(&platform->msi_lock);
-	if (msi->attached && platform->kvm)
-		kvm_vm_detach_irqfd(platform->kvm, msi->gsi, msi->fd);
-	msi->attached = false;
-	pthread_mutex_unlock(&platform->msi_lock);
+	pthread_mutex_lock(&msi->platform->msi_lock);
+	detach(msi);
+	pthread_mutex_unlock(&msi->platform->msi_lock);
 }
 
 void msi_signal(const struct msi *msi)
