@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* tane: the table of commands. */
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -57,5 +58,9 @@ int main(int argc, char **argv)
 	}
 	status = dispatch(argc, argv);
 	/* Help that could not be written (a full disk) has not been given. */
-	return fflush(stdout) && !status ? EXIT_OURS : status;
+	if (!fflush(stdout) || status)
+		return status;
+	fprintf(stderr, "tane: cannot write to the standard output: %s\n",
+		strerror(errno));
+	return EXIT_OURS;
 }

@@ -190,7 +190,7 @@ static int set_up_process(const struct vm_config *config, struct err *err)
 	return 0;
 }
 
-static int exit_status(const struct vm_outcome *outcome)
+static int exit_status(const struct vm_outcome *outcome, bool lost_output)
 {
 	switch (outcome->end) {
 	case VM_DEBUG_EXIT:
@@ -200,20 +200,25 @@ static int exit_status(const struct vm_outcome *outcome)
 	case VM_FAILED:
 		return EXIT_OURS;
 	case VM_KILLED:
-		return outcome->value ? EXIT_SIGNAL + (int)outcome->value : 0;
+		if (outcome->value)
+			return EXIT_SIGNAL + (int)outcome->value;
+		break;
 	default:
-		return 0;
+		break;
 	}
+	/* All went well, but whoever wanted the output has not got it. */
+	return lost_output ? EXIT_OURS : 0;
 }
 
 /* The guest's last words go out whole, unless somebody insists that we end. */
-static void drain(struct run *run, const struct vm_outcome *outcome)
+static void drain(struct run *run, const struct vm_outcome *outcome, bool *lost)
 {
 	const bool forced = outcome->end == VM_KILLED;
 	const struct console_interrupt interrupt = {
 		.fd = run->signals.fd,
 		.interrupted = is_told_to_end,
 		.opaque = run,
+		.failed = lost,
 	};
 
 	machine_drain_consoles(run->vm, &interrupt, forced ? DRAIN_TIMEOUT_MS : -1);
@@ -235,7 +240,7 @@ static bool deserves_hints(const struct run *run, const struct vm_outcome *outco
 static int serve(struct run *run, struct err *err)
 {
 	struct vm_outcome outcome;
-
+	bool lost = false;
 	int failed;
 
 	take_terminal(run);
@@ -245,7 +250,7 @@ static int serve(struct run *run, struct err *err)
 	terminal_restore();
 	if (failed)
 		return EXIT_OURS;
-	drain(run, &outcome);
+	drain(run, &outcome, &lost);
 	if (run->vm->dump)
 		fputs(run->vm->dump, stderr);
 	if (outcome.end == VM_DIED)
@@ -256,7 +261,7 @@ static int serve(struct run *run, struct err *err)
 		machine_print_hints(run->vm, stderr);
 	if (run->config.stats)
 		stats_print(run->vm, stderr);
-	return exit_status(&outcome);
+	return exit_status(&outcome, lost);
 }
 
 static int run_vm(struct run *run, int64_t started_ns, struct err *err)

@@ -39,6 +39,7 @@
 #include <poll.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "core/console.h"
@@ -182,6 +183,15 @@ static void wait_for_user(struct console *console)
 	loop_timer_arm(&console->flush, loop_now() + RETRY_DELAY_NS);
 }
 
+/* Was it the other side that ended it? A terminal that hung up says EIO. */
+static bool is_reader_gone(const struct console *console, int error)
+{
+	struct stat st;
+
+	return error == EPIPE || error == ECONNRESET ||
+	       (error == EIO && !fstat(console->out.fd, &st) && S_ISCHR(st.st_mode));
+}
+
 /* Write one piece. false when nothing more can be written now. */
 static bool write_piece(struct console *console)
 {
@@ -210,7 +220,8 @@ static bool write_piece(struct console *console)
 		return false;
 	if (written < 0) {
 		fprintf(stderr, "tane: console output is lost from here on: %s\n",
-			strerror(errno));
+			errno == EBADF ? "nothing is open for it" : strerror(errno));
+		console->failed = !is_reader_gone(console, errno);
 		give_up_output(console);
 		return false;
 	}
@@ -561,6 +572,8 @@ bool console_drain(struct console *console, const struct console_interrupt *inte
 			break;
 	}
 	done = output_is_empty(console);
+	if (interrupt->failed && console->failed)
+		*interrupt->failed = true;
 	if (!console->absent)
 		console->lost += console->used;
 	if (console->lost)

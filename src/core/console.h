@@ -46,11 +46,13 @@ struct console {
 	const struct console_ops *ops;
 	void *opaque;
 
-	pthread_mutex_t lock; /* guards the output ring, `full`, `broken` and `lost` */
+	/* Guards the output ring, `full`, `broken` and `lost`. */
+	pthread_mutex_t lock;
 	uint8_t output[CONSOLE_OUTPUT_SIZE];
 	size_t head, used;
 	bool full;     /* the device was told so */
 	bool broken;   /* nobody reads any more: output is dropped */
+	bool failed;   /* an error broke it: not a reader that went away */
 	uint64_t lost; /* bytes for which the ring had no room */
 
 	struct loop_source out;
@@ -103,12 +105,14 @@ bool console_is_writable(struct console *console);
 /* The device has room for input again. Any thread. */
 void console_want_input(struct console *console);
 
-/* What may end console_drain() before its time. */
+/* What may end console_drain() before its time, and what its caller learns. */
 struct console_interrupt {
 	int fd; /* -1: nothing */
 	/* `fd` is readable: read from it, and say whether to end. */
 	bool (*interrupted)(void *opaque);
 	void *opaque;
+	/* Set if an error, such as a full disk, cost output at any time. NULL: no matter. */
+	bool *failed;
 };
 
 /*

@@ -105,6 +105,14 @@ static bool is_nonblocking(int fd)
 	return flags >= 0 && (flags & O_NONBLOCK);
 }
 
+/* Is it open for reading, or writing, as in `flags`? */
+static bool allows(int fd, int flags)
+{
+	const int mode = fcntl(fd, F_GETFL) & O_ACCMODE;
+
+	return mode == O_RDWR || mode == (flags & O_ACCMODE);
+}
+
 int fd_reopen_nonblocking(int fd, int flags, struct err *err)
 {
 	struct stat st;
@@ -113,8 +121,12 @@ int fd_reopen_nonblocking(int fd, int flags, struct err *err)
 
 	if (fstat(fd, &st))
 		return err_errno(err, "descriptor %d", fd);
-	/* A pseudo terminal's master cannot be opened anew: it comes as it should be. */
-	if (!is_nonblocking(fd) && (S_ISFIFO(st.st_mode) || S_ISCHR(st.st_mode))) {
+	/*
+	 * A pseudo terminal's master cannot be opened anew: it comes as it should be. And
+	 * what `fd` may not do, its copy shall not.
+	 */
+	if (!is_nonblocking(fd) && allows(fd, flags) &&
+	    (S_ISFIFO(st.st_mode) || S_ISCHR(st.st_mode))) {
 		snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
 		copy = open(path, flags | O_NONBLOCK | O_CLOEXEC | O_NOCTTY);
 	}
@@ -162,8 +174,11 @@ ssize_t fd_try_write(int fd, const void *from, size_t size)
 int fd_open_standard(struct err *err)
 {
 	for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++) {
-		/* The lowest free number is the one that is missing. */
-		if (fcntl(fd, F_GETFD) < 0 && open("/dev/null", O_RDWR) < 0)
+		/*
+		 * The lowest free number is the one that is missing. Reading finds the end
+		 * there, and writing fails as it would have.
+		 */
+		if (fcntl(fd, F_GETFD) < 0 && open("/dev/null", O_RDONLY) < 0)
 			return err_errno(err, "/dev/null");
 	}
 	return 0;

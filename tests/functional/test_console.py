@@ -151,7 +151,8 @@ def test_closed_descriptors(which, tmp_path):
     if 1 not in which:
         assert sorted(tane.text().split()) == ["more", "words"]
     if 2 not in which:
-        assert tane.error_text() == ""
+        lost = "tane: console output is lost from here on: nothing is open for it\n"
+        assert tane.error_text() == (lost if 1 in which else "")
 
 
 def test_input_from_a_file(tmp_path):
@@ -306,6 +307,40 @@ def test_full_disk():
     assert tane.status == 7
     assert re.fullmatch(r"tane: console output is lost from here on: No space left on device\n",
                         tane.error_text())
+
+
+LOST = "tane: console output is lost from here on: "
+
+
+@pytest.mark.parametrize("args", [
+    ["-k", "MONITOR", "-p", "lines 10"],
+    ["-k", "MONITOR", "-p", "outsb e9 words", "--console", "none"],
+    ["-k", "MONITOR", "-p", "outsb 2f8 words", "--serial", "2=/dev/full"],
+    ["--rom", "HELLO"]])
+def test_lost_output_is_no_success(args):
+    names = {"MONITOR": guest("monitor"), "HELLO": guest("hello.rom")}
+    with open("/dev/full", "wb") as full:
+        tane = run(*(names.get(arg, arg) for arg in args), stdout=full)
+    assert tane.status == 1
+    assert LOST + "No space left on device\n" == tane.error_text()
+
+
+def test_nobody_wanted_the_output():
+    """A reader that went away is no failure."""
+    reader, writer = os.pipe()
+    os.close(reader)
+    tane = run("-k", guest("monitor"), "-p", "lines 10", stdout=writer)
+    os.close(writer)
+    assert (tane.status, tane.error_text()) == (0, LOST + "Broken pipe\n")
+
+
+def test_stdout_is_closed():
+    """It is said, once, if there was something to print."""
+    options = {"preexec_fn": lambda: os.close(1)}
+    tane = run("--rom", guest("hello.rom"), **options)
+    assert (tane.status, tane.error_text()) == (1, LOST + "nothing is open for it\n")
+    tane = run("-k", guest("monitor"), "-p", "sleep 5", **options)
+    assert (tane.status, tane.error_text()) == (0, "")
 
 
 LOOP = b"\xeb\xfe"  # jmp to itself

@@ -185,7 +185,10 @@ def test_commands():
 def test_help_into_a_full_device():
     """It cannot be printed: a script must not take it for success."""
     with open("/dev/full", "wb") as full:
-        assert run("--help", stdout=full).status == 1
+        tane = run("--help", stdout=full)
+    assert tane.status == 1
+    assert tane.error_text() == ("tane: cannot write to the standard output: "
+                                 "No space left on device\n")
 
 
 needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root can change /dev")
