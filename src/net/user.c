@@ -272,10 +272,8 @@ static void settle(struct user *user)
 	}
 	memset(user->fresh, 0, sizeof(user->fresh));
 	/* libslirp says 1000 when it needs no timer. */
-	loop_timer_arm(&user->timer,
-		       user->held || timeout_ms >= 1000
-			       ? LOOP_NEVER
-			       : loop_now() + (int64_t)timeout_ms * 1000000);
+	if (!user->held && timeout_ms < 1000)
+		arm(user, loop_now() + (int64_t)timeout_ms * 1000000);
 }
 
 /* Stop reading from sockets while too much waits for the guest; begin again after that. */
