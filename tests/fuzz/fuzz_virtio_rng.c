@@ -32,7 +32,7 @@ static void check_alive(struct fuzz_virtio *fuzz)
 	FUZZ_CHECK(memcmp(bytes, zero, sizeof(bytes)));
 }
 
-static const struct fuzz_target rng = { make, request, NULL, check_alive };
+static const struct fuzz_target rng = { make, request, NULL, NULL, check_alive };
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {

@@ -438,6 +438,8 @@ int fuzz_virtio(const struct fuzz_target *target, const uint8_t *data, size_t si
 	begin(&fuzz);
 	while (fuzz.input.size)
 		step(&fuzz);
+	if (target->calm_down)
+		target->calm_down(&fuzz);
 	drive(&fuzz, ~0ull, MAX_RING);
 	target->check_alive(&fuzz);
 	virtio_free(fuzz.virtio);

@@ -50,6 +50,8 @@ struct fuzz_target {
 			    struct ring_segment *segments);
 	/* Something happens outside. May be NULL. */
 	void (*outside)(struct fuzz_virtio *fuzz);
+	/* The outside is as it should be again. May be NULL. */
+	void (*calm_down)(struct fuzz_virtio *fuzz);
 	/* Freshly driven: it has to work. */
 	void (*check_alive)(struct fuzz_virtio *fuzz);
 };
