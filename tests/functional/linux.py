@@ -42,7 +42,7 @@ MODULES = {
     "cloud": f"{VIRTIO} ext4 xfs vfat nls_cp437 nls_ascii loop button evdev",
     "generic": f"{VIRTIO} ext4 xfs vfat nls_cp437 nls_ascii loop button evdev 9p 9pnet_virtio",
 }
-PROGRAMS = ("fio", "iperf3", "dropbear", "dropbearkey", "lspci", "ethtool", "socat")
+PROGRAMS = ("fio", "iperf3", "dropbear", "dropbearkey", "lspci", "setpci", "ethtool", "socat")
 
 
 @functools.lru_cache(None)
