@@ -7,11 +7,10 @@
 	.set	MAGIC, 0x1BADB002
 	.set	FLAGS, 0x00000003	/* modules on pages, memory map wanted */
 
-	.section .multiboot, "a"
+	.text			/* the header has to be in the first 8 KiB of the file */
 	.balign	4
 	.long	MAGIC, FLAGS, -(MAGIC + FLAGS)
 
-	.text
 	.globl	_start
 _start:
 	movl	$stack_end, %esp
