@@ -111,6 +111,7 @@ int boot_elf_parse(struct boot_kernel *kernel, struct bytes file, enum boot_prot
 
 	if (elf_open(&elf, file, err))
 		return -1;
+	kernel->is_64 = elf.is_64;
 	if (wish != BOOT_LINUX)
 		found = pvh_find_entry(&elf, &entry, err);
 	if (found < 0)

@@ -41,6 +41,7 @@ struct boot_segment {
 struct boot_kernel {
 	enum boot_protocol protocol;
 	uint64_t entry; /* guest physical */
+	bool is_64;     /* a 64-bit Linux or PVH kernel, in whatever mode it is entered */
 	struct boot_segment segments[BOOT_MAX_SEGMENTS];
 	unsigned nr_segments;
 	uint64_t low, high; /* all memory the kernel needs until it manages it itself */

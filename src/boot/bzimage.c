@@ -251,7 +251,8 @@ static int load_as_it_is(struct boot_kernel *kernel, const struct bzimage *image
 		address = setup->pref_address;
 	if (setup->init_size > size)
 		size = setup->init_size;
-	kernel->entry_32 = !(setup->xloadflags & XLF_KERNEL_64);
+	kernel->is_64 = setup->xloadflags & XLF_KERNEL_64;
+	kernel->entry_32 = !kernel->is_64;
 	kernel->entry = kernel->entry_32 ? address : address + ENTRY_64;
 	if (image->code.size <= kernel->entry - address)
 		return err_set(err,

@@ -4,11 +4,12 @@ import os
 import re
 import shutil
 import socket
+import struct
 import subprocess
 
 import pytest
 
-from tane import PROGRAM, Tane, guest, is_sanitized, run
+from tane import PROGRAM, ROOT, Tane, guest, is_sanitized, run
 
 HINT = 'tane: "tane run --help" lists the options\n'
 nokvm = pytest.mark.nokvm
@@ -189,6 +190,27 @@ def test_help_into_a_full_device():
     assert tane.status == 1
     assert tane.error_text() == ("tane: cannot write to the standard output: "
                                  "No space left on device\n")
+
+
+def small_64_bit_kernel():
+    """An ELF file that writes 3 to the port of --debug-exit."""
+    code = b"\x66\xba\xf4\x00\xb0\x03\xee\xf4"  # mov $0xf4, %dx; mov $3, %al; out; hlt
+    at, address = 64 + 56, 16 << 20
+    ident = b"\x7fELF\2\1\1".ljust(16, b"\0")
+    header = struct.pack("<HHIQQQIHHHHHH", 2, 62, 1, address, 64, 0, 0, 64, 56, 1, 0, 0, 0)
+    segment = struct.pack("<IIQQQQQQ", 1, 5, at, address, address, len(code), len(code), 1)
+    return ident + header + segment + code
+
+
+@anykvm
+def test_host_that_runs_no_stock_kernel(tmp_path):
+    """It would stand still without a word; small kernels run there, and get none."""
+    (tmp_path / "vmlinux").write_bytes(small_64_bit_kernel())
+    warned = "tane: warning: " in run("-k", tmp_path / "vmlinux", "--debug-exit").error_text()
+    unfit = subprocess.run([os.path.join(ROOT, "tools/kvm-usable")], check=False,
+                           stdout=subprocess.DEVNULL).returncode
+    assert warned == bool(unfit)
+    assert run("-k", guest("monitor")).error_text() == ""
 
 
 needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root can change /dev")

@@ -21,6 +21,7 @@
 
 #include "arch/x86_64/layout.h"
 #include "arch/x86_64/boot.h"
+#include "arch/x86_64/host.h"
 #include "arch/x86_64/tables.h"
 #include "boot/boot.h"
 #include "boot/flat.h"
@@ -483,12 +484,31 @@ static int put_handoff(struct boot *boot, struct cpu_entry *entry, struct err *e
 	return put(boot, LAYOUT_GDT, gdt, sizeof(gdt), err);
 }
 
+/*
+ * A small kernel runs in any KVM; a 64-bit one of Linux would stand still for ever in
+ * some, without a word. After a reset it has been said.
+ */
+static void warn_of_host(const struct boot *boot)
+{
+	const char *why;
+
+	if (!boot->kernel.is_64 || boot->vm->stats.first_run_ns)
+		return;
+	why = host_why_unfit(HOST_CPUINFO, HOST_KVM_PVM);
+	if (why)
+		fprintf(stderr,
+			"tane: warning: %s: stock kernels do not run here; tane-lab "
+			"(tests/lab/x86_64) runs them\n",
+			why);
+}
+
 static int boot_steps(struct boot *boot, struct cpu_entry *entry, struct err *err)
 {
 	boot->nr_map = boot_memory_map(boot->vm->config->memory, boot->map);
 	if (load_kernel(boot, err) || load_initrds(boot, err) ||
 	    build_cmdline(boot, err) || load_tables(boot, err))
 		return -1;
+	warn_of_host(boot);
 	return put_handoff(boot, entry, err);
 }
 
