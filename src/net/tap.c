@@ -18,7 +18,6 @@
 #include <fcntl.h>
 #include <linux/if_tun.h>
 #include <net/if.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -266,9 +265,10 @@ static int explain_tunsetiff(const struct config_net *net, struct err *err)
 		return err_set(err, "tap \"%s\": somebody else uses it", name);
 	case EINVAL:
 		return err_set(err,
-			       "tap \"%s\": the kernel does not take it for a tap; "
-			       "\"ip tuntap add dev %s mode tap\" makes one",
-			       name, name);
+			       "tap \"%s\": the kernel does not take it for a tap%s; "
+			       "\"ip tuntap add dev %s mode tap%s\" makes one",
+			       name, net->queues > 1 ? " of several queues" : "", name,
+			       net->queues > 1 ? " multi_queue" : "");
 	default:
 		return err_errno(err, "tap \"%s\": TUNSETIFF", name);
 	}
@@ -291,17 +291,23 @@ static int open_tun(struct err *err)
 	return err_errno(err, "tap: " TUN_DEVICE);
 }
 
-/* One more queue of the interface `request` names; its name comes back in it. */
-static int open_queue(const struct config_net *net, struct ifreq *request,
-		      struct err *err)
+/* One more queue of the interface `request` names; its name comes back in it. Or errno. */
+static int open_queue(const struct tap *tap, const struct config_net *net,
+		      struct ifreq *request, struct err *err)
 {
 	int fd = open_tun(err);
 
 	if (fd < 0)
 		return -1;
+	request->ifr_flags = IFF_TAP | IFF_NO_PI | IFF_VNET_HDR;
+	if (tap->multi_queue)
+		request->ifr_flags |= IFF_MULTI_QUEUE;
 	if (ioctl(fd, TUNSETIFF, request)) {
+		const int saved = errno;
+
 		explain_tunsetiff(net, err);
 		close(fd);
+		errno = saved;
 		return -1;
 	}
 	return fd;
@@ -320,50 +326,36 @@ static void add_queue(struct tap *tap, int fd)
 	tap->backend.info.tap_fds[tap->nr_queues++] = fd;
 }
 
-/* IFF_... of an interface that is there, or -1 if the host does not tell. */
-static int read_tun_flags(const char *ifname)
-{
-	char path[64], text[32] = "";
-	int fd;
-	ssize_t n;
-
-	(void)snprintf(path, sizeof(path), "/sys/class/net/%s/tun_flags", ifname);
-	fd = open(path, O_RDONLY | O_CLOEXEC);
-	if (fd < 0)
-		return -1;
-	n = read(fd, text, sizeof(text) - 1);
-	close(fd);
-	return n > 0 ? (int)strtol(text, NULL, 16) : -1;
-}
-
-/*
- * How many queues to open: what the user says; or one for each CPU, if the tap is
- * ours or was made with multi_queue. *multi says which kind it is.
- */
-static unsigned count_queues(const struct tap *tap, const struct config_net *net,
-			     unsigned cpus, bool *multi)
+/* How many queues the user wants: one for each CPU, unless something else was said. */
+static unsigned wanted_queues(const struct config_net *net, unsigned cpus)
 {
 	unsigned queues = net->queues ? net->queues : cpus;
 
-	if (queues > NET_MAX_QUEUES)
-		queues = NET_MAX_QUEUES;
-	*multi = queues > 1;
-	if (!tap->ours) {
-		const int flags = read_tun_flags(net->ifname);
+	return queues > NET_MAX_QUEUES ? NET_MAX_QUEUES : queues;
+}
 
-		if (flags >= 0)
-			*multi = flags & IFF_MULTI_QUEUE;
-		if (!*multi && !net->queues)
-			queues = 1;
-	}
-	return queues;
+/*
+ * The first queue. A tap that is there already was made for one queue or for many, and
+ * takes nothing else (EINVAL): what the user did not say is found out by trying.
+ */
+static int open_first_queue(struct tap *tap, const struct config_net *net, bool multi,
+			    struct ifreq *request, struct err *err)
+{
+	int fd;
+
+	tap->multi_queue = multi;
+	fd = open_queue(tap, net, request, err);
+	if (fd < 0 && errno == EINVAL && !tap->ours && !multi)
+		return open_first_queue(tap, net, true, request, err);
+	return fd;
 }
 
 static int open_by_name(struct tap *tap, const struct config_net *net, unsigned cpus,
 			struct err *err)
 {
-	struct ifreq request = { .ifr_flags = IFF_TAP | IFF_NO_PI | IFF_VNET_HDR };
-	unsigned queues;
+	unsigned queues = wanted_queues(net, cpus);
+	struct ifreq request = { 0 };
+	int fd;
 
 	if (net->ifname && strlen(net->ifname) >= IFNAMSIZ)
 		return err_set(err, "tap \"%s\": a name has at most %d characters",
@@ -371,18 +363,13 @@ static int open_by_name(struct tap *tap, const struct config_net *net, unsigned 
 	if (net->ifname)
 		memcpy(request.ifr_name, net->ifname, strlen(net->ifname));
 	tap->ours = !net->ifname || !if_nametoindex(net->ifname);
-	queues = count_queues(tap, net, cpus, &tap->multi_queue);
-	if (tap->multi_queue)
-		request.ifr_flags |= IFF_MULTI_QUEUE;
-	else if (queues > 1)
-		return err_set(err,
-			       "tap \"%s\": queues=%u: it was made for one queue; "
-			       "\"ip tuntap add dev %s mode tap multi_queue\" makes one "
-			       "for more",
-			       net->ifname, queues, net->ifname);
-	for (unsigned i = 0; i < queues; i++) {
-		int fd = open_queue(net, &request, err);
-
+	fd = open_first_queue(tap, net, queues > 1 && (tap->ours || net->queues),
+			      &request, err);
+	if (fd < 0)
+		return -1;
+	add_queue(tap, fd);
+	while (tap->multi_queue && tap->nr_queues < queues) {
+		fd = open_queue(tap, net, &request, err);
 		if (fd < 0)
 			return -1;
 		add_queue(tap, fd);
