@@ -25,7 +25,7 @@ void device_options_print_help(FILE *out)
 	      "            [,loopback=on][,ipv6=off][,hostname=S][,mac=M][,mtu=N]\n"
 	      "                       a network of its own, 10.0.2.0/24; needs no privileges\n"
 	      "  -n, --net tap[,ifname=I|fd=N][,queues=N][,vhost=on][,mac=M][,mtu=N]\n"
-	      "      --port NAME=WHAT a port of the virtio console: null, pty, or a file to\n"
+	      "      --port NAME=WHAT a port of the virtio console: null, pty, or file:PATH to\n"
 	      "                       append to\n"
 	      "      --rng            random numbers of the host\n"
 	      "      --balloon SIZE[,deflate-on-oom=off]  memory to take from the guest\n"
@@ -316,14 +316,11 @@ int device_option_port(char *text, struct vm_config *config, struct err *err)
 	if (config->nr_ports == CONFIG_MAX_PORTS)
 		return err_set(err, "--port: more than %d", CONFIG_MAX_PORTS - 1);
 	*equals = '\0';
-	if (strcmp(equals + 1, "null") == 0) {
-		port.kind = SERIAL_NULL;
-	} else if (strcmp(equals + 1, "pty") == 0) {
-		port.kind = SERIAL_PTY;
-	} else {
-		port.kind = SERIAL_FILE;
-		port.path = equals + 1;
-	}
+	if (options_parse_end(equals + 1, &port.kind, &port.path))
+		return err_set(err,
+			       "--port %s: \"%s\" is not null, pty, file:PATH or a path "
+			       "with a slash in it",
+			       text, equals + 1);
 	config->ports[config->nr_ports++] = port;
 	return 0;
 }

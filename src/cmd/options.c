@@ -79,7 +79,7 @@ void options_print_help(FILE *out)
 	      "  -c, --cpus N         CPUs                                    [1]\n"
 	      "      --console WHAT   what is on this terminal: serial (COM1),\n"
 	      "                       virtio (hvc0), none                     [serial]\n"
-	      "      --serial N=WHAT  COM N (1 to 4): console, null, pty, or a file to append to\n"
+	      "      --serial N=WHAT  COM N (1 to 4): console, null, pty, or file:PATH to append to\n"
 	      "      --debug-exit     a write of V to port 0xf4 ends with status (V << 1) | 1\n"
 	      "\n",
 	      out);
@@ -108,8 +108,16 @@ int options_parse_size(const char *text, uint64_t *bytes, struct err *err)
 
 	errno = 0;
 	value = strtoull(text, &end, 10);
-	if (!isdigit((unsigned char)*text) || errno)
+	if (!isdigit((unsigned char)*text))
 		return err_set(err, "\"%s\" is not a size (try 512M or 2G)", text);
+	if (strpbrk(end, "0123456789.,"))
+		return err_set(
+			err,
+			"\"%s\" is not a size: its number is not whole and decimal "
+			"(try 512M or 2G)",
+			text);
+	if (errno)
+		return err_set(err, "\"%s\" is too large", text);
 	if (*end) {
 		suffix = strchr(suffixes, toupper((unsigned char)*end));
 		if (!suffix || end[1])
@@ -180,6 +188,26 @@ static int parse_console(const char *text, struct vm_config *config, struct err 
 	return 0;
 }
 
+int options_parse_end(const char *text, enum serial_kind *kind, const char **path)
+{
+	const char file[] = "file:";
+
+	if (strcmp(text, "null") == 0) {
+		*kind = SERIAL_NULL;
+	} else if (strcmp(text, "pty") == 0) {
+		*kind = SERIAL_PTY;
+	} else if (strncmp(text, file, strlen(file)) == 0 && text[strlen(file)]) {
+		*kind = SERIAL_FILE;
+		*path = text + strlen(file);
+	} else if (strchr(text, '/')) {
+		*kind = SERIAL_FILE;
+		*path = text;
+	} else {
+		return -1;
+	}
+	return 0;
+}
+
 static int parse_serial(const char *text, struct vm_config *config, struct err *err)
 {
 	const char *what = text + 2;
@@ -189,16 +217,17 @@ static int parse_serial(const char *text, struct vm_config *config, struct err *
 		return err_set(err, "--serial: \"%s\" is not N=WHAT with N from 1 to %d",
 			       text, CONFIG_MAX_UARTS);
 	config->serials[number].path = NULL;
-	if (strcmp(what, "null") == 0) {
-		config->serials[number].kind = SERIAL_NULL;
-	} else if (strcmp(what, "pty") == 0) {
-		config->serials[number].kind = SERIAL_PTY;
-	} else if (strcmp(what, "console") == 0) {
+	if (strcmp(what, "console") == 0) {
 		config->serials[number].kind = SERIAL_CONSOLE;
-	} else {
-		config->serials[number].kind = SERIAL_FILE;
-		config->serials[number].path = what;
+		return 0;
 	}
+	if (options_parse_end(what, &config->serials[number].kind,
+			      &config->serials[number].path))
+		return err_set(
+			err,
+			"--serial: \"%s\" is not console, null, pty, file:PATH or a "
+			"path with a slash in it",
+			what);
 	return 0;
 }
 
@@ -295,24 +324,52 @@ static int apply(int option, char *value, struct vm_config *config, struct err *
 	}
 }
 
+/*
+ * getopt_long() takes any beginning of a name, which would be somebody's script that
+ * breaks when an option is added.
+ */
+static bool is_abbreviated(const char *word, const char *name)
+{
+	const size_t length = strlen(name);
+
+	return strncmp(word, "--", 2) != 0 || strncmp(word + 2, name, length) != 0 ||
+	       (word[2 + length] && word[2 + length] != '=');
+}
+
+/*
+ * The next option, which stands in *word. -1: there is none left; '?': it is unknown, ':':
+ * it lacks its value.
+ */
+static int next_option(int argc, char **argv, const char **word)
+{
+	int index = -1;
+	int option;
+
+	*word = argv[optind ? optind : 1];
+	option = getopt_long(argc, argv, "+:k:i:p:m:c:d:n:h", long_options, &index);
+	if (index >= 0 && is_abbreviated(*word, long_options[index].name))
+		return '?';
+	return option;
+}
+
 enum options_result options_parse(int argc, char **argv, struct vm_config *config,
 				  struct err *err)
 {
+	const char *word;
 	int option;
 
 	config_init(config);
 	optind = 0; /* begin anew, also when called twice */
 	opterr = 0; /* the messages are ours */
-	while ((option = getopt_long(argc, argv, "+:k:i:p:m:c:d:n:h", long_options,
-				     NULL)) != -1) {
+	while ((option = next_option(argc, argv, &word)) != -1) {
 		if (option == 'h')
 			return OPTIONS_HELP;
 		if (option == '?') {
-			err_set(err, "unknown option \"%s\"", argv[optind - 1]);
+			err_set(err, "unknown option \"%s\"", word);
 			return OPTIONS_ERROR;
 		}
 		if (option == ':') {
-			err_set(err, "option \"%s\" needs a value", argv[optind - 1]);
+			err_set(err, "option \"%s\" needs a value", word);
 			return OPTIONS_ERROR;
 		}
 		if (apply(option, optarg, config, err))

@@ -23,4 +23,11 @@ void options_print_help(FILE *out);
 /* A size: digits and one of B K M G T (either case); without a letter, MiB. */
 int options_parse_size(const char *text, uint64_t *bytes, struct err *err);
 
+/*
+ * What is at the other end of a port: null, pty, file:PATH, or a PATH with a slash in it
+ * (so that a word that was meant otherwise does not make a file). *path is set for files
+ * only, and points into `text`. -1, with no message: none of these.
+ */
+int options_parse_end(const char *text, enum serial_kind *kind, const char **path);
+
 #endif

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Defaults and checks of a VM's configuration; see config.h. */
+#include <stdio.h>
 #include <string.h>
 
 #include "core/config.h"
@@ -18,6 +19,19 @@ void config_init(struct vm_config *config)
 bool config_console_is_virtio(const struct vm_config *config)
 {
 	return config->nr_ports && config->ports[0].kind == SERIAL_CONSOLE;
+}
+
+const char *config_size(uint64_t bytes, char to[CONFIG_SIZE_TEXT])
+{
+	static const char units[] = "BKMGT";
+	unsigned i = 0;
+
+	while (units[i + 1] && bytes && bytes % 1024 == 0) {
+		bytes /= 1024;
+		i++;
+	}
+	snprintf(to, CONFIG_SIZE_TEXT, "%llu%c", (unsigned long long)bytes, units[i]);
+	return to;
 }
 
 static int validate_rom(const struct vm_config *config, struct err *err)

@@ -157,6 +157,10 @@ struct vm_config {
 	bool die_with_parent;
 };
 
+/* A size as --mem takes it, such as 512M: in the largest unit that leaves no rest. */
+#define CONFIG_SIZE_TEXT 24
+const char *config_size(uint64_t bytes, char to[CONFIG_SIZE_TEXT]);
+
 /* The defaults of every way in. */
 void config_init(struct vm_config *config);
 

@@ -42,6 +42,9 @@ struct kvm_vcpu {
  * that the program cannot do without. The message tells the user what to do.
  */
 #define KVM_DEVICE "/dev/kvm"
+
+/* KVM_SET_USER_MEMORY_REGION takes no more: 2^31 - 1 pages. */
+#define KVM_MAX_SLOT_SIZE (((1ull << 31) - 1) << 12)
 int kvm_open(struct kvm *kvm, const char *path, struct err *err);
 void kvm_close(struct kvm *kvm);
 

@@ -47,7 +47,10 @@ def tane_command(*args):
     (["-k", "x", "-m", " 1"], '--mem: " 1" is not a size (try 512M or 2G)'),
     (["-k", "x", "-m", "99999999999T"], '--mem: "99999999999T" is too large'),
     (["-k", "x", "-m", "18446744073709551616B"],
-     '--mem: "18446744073709551616B" is not a size (try 512M or 2G)'),
+     '--mem: "18446744073709551616B" is too large'),
+    (["-k", "x", "-m", "1.5G"],
+     '--mem: "1.5G" is not a size: its number is not whole and decimal (try 512M or 2G)'),
+    (["-k", "x", "--mem=1", "--stat"], 'unknown option "--stat"'),
     (["-k", "x", "-m", "1M"], "--mem: 1024 KiB: a kernel needs at least 2 MiB"),
     (["-k", "x", "--rom", "y"], "--rom and --kernel exclude each other"),
     (["--rom", "x", "-i", "y"], "--initrd, --params and --boot belong to --kernel, not to "
@@ -65,7 +68,7 @@ def tane_command(*args):
                                 "the last one is 0x"),
     (["-k", "x", "--boot", "efi"],
      '--boot: "efi" is none of auto, linux, pvh, multiboot'),
-    (["-k", "x", "--console", "vga"], '--console: "vga" is neither serial nor none'),
+    (["-k", "x", "--console", "vga"], '--console: "vga" is not serial, virtio or none'),
     (["-k", "x", "--serial", "0=null"],
      '--serial: "0=null" is not N=WHAT with N from 1 to 4'),
     (["-k", "x", "--serial", "5=null"],
@@ -74,6 +77,8 @@ def tane_command(*args):
     (["-k", "x", "--serial", "1"], '--serial: "1" is not N=WHAT with N from 1 to 4'),
     (["-k", "x", "--serial", "1="], '--serial: "1=" is not N=WHAT with N from 1 to 4'),
     (["-k", "x", "--serial", ""], '--serial: "" is not N=WHAT with N from 1 to 4'),
+    (["-k", "x", "--serial", "2=bogus"],
+     '--serial: "bogus" is not console, null, pty, file:PATH or a path with a slash in it'),
     (["-k", "x", *["-i", "y"] * 17], "--initrd: more than 16"),
 ])
 def test_wrong_command_line(args, message):
@@ -104,7 +109,8 @@ def test_wrong_command_line(args, message):
     (["-k", "MONITOR", "--serial", "3=/tmp"], 'serial port 3: "/tmp": Is a directory'),
     (["--rom", "WHERE@0xffff0", "-m", "64K"], "bytes at 0xffff0 do not fit the guest's "
                                              "memory of 65536 bytes"),
-    (["-k", "MONITOR", "-m", "8000T"], "more than this CPU can address"),
+    (["-k", "MONITOR", "-m", "8000T"], "--mem 8000T is more than this CPU can address"),
+    (["-k", "MONITOR", "-m", "9T"], "--mem 9T is more than "),
     (["-k", "MONITOR", "-c", "4096"], "--cpus 4096: KVM of this host makes at most "),
 ])
 def test_failure_of_ours(args, message):

@@ -72,6 +72,32 @@ static void test_everything(void **state)
 	assert_true(config.stats && config.trace);
 }
 
+/* A word that is none of ours is no file's name; with a slash or file: it is. */
+static void test_files_of_ports(void **state)
+{
+	(void)state;
+	assert_int_equal(parse("run -k x --serial 2=file:log --serial 3=./log "
+			       "--port a=file:null --port b=/dev/tty1"),
+			 OPTIONS_RUN);
+	assert_string_equal(config.serials[1].path, "log");
+	assert_string_equal(config.serials[2].path, "./log");
+	assert_int_equal(config.ports[1].kind, SERIAL_FILE);
+	assert_string_equal(config.ports[1].path, "null");
+	assert_string_equal(config.ports[2].path, "/dev/tty1");
+}
+
+static void test_size_as_text(void **state)
+{
+	char text[CONFIG_SIZE_TEXT];
+
+	(void)state;
+	assert_string_equal(config_size(0, text), "0B");
+	assert_string_equal(config_size(5000, text), "5000B");
+	assert_string_equal(config_size(1536ull << 20, text), "1536M");
+	assert_string_equal(config_size(100ull << 40, text), "100T");
+	assert_string_equal(config_size(UINT64_MAX, text), "18446744073709551615B");
+}
+
 static void test_rom(void **state)
 {
 	(void)state;
@@ -139,8 +165,21 @@ static void test_errors(void **state)
 		{ "run -k x -m 1000B", "multiple of 4 KiB" },
 		{ "run -k x -m 1", "at least 2 MiB" },
 		{ "run -k x -m 3X", "B K M G T" },
+		{ "run -k x -m 3MM", "B K M G T" },
+		{ "run -k x -m 1.5G", "\"1.5G\" is not a size: its number" },
+		{ "run -k x -m 0x200", "\"0x200\" is not a size: its number" },
+		{ "run -k x -m 1e3", "\"1e3\" is not a size: its number" },
+		{ "run -k x -m 99999999999999999999", "is too large" },
+		{ "run --kern x", "unknown option \"--kern\"" },
+		{ "run -k x --no-reb", "unknown option \"--no-reb\"" },
+		{ "run --kern=x", "unknown option \"--kern=x\"" },
+		{ "run -k x --serial 2=nul", "\"nul\" is not console, null, pty" },
+		{ "run -k x --serial 2=file:", "\"file:\" is not console, null, pty" },
+		{ "run -k x --serial 2=ser.log", "\"ser.log\" is not console" },
+		{ "run -k x --port a=log",
+		  "--port a: \"log\" is not null, pty, file:PATH" },
 		{ "run -k x --boot uefi", "\"uefi\" is none of" },
-		{ "run -k x --console vga", "neither serial nor none" },
+		{ "run -k x --console vga", "is not serial, virtio or none" },
 		{ "run -k x --serial 5=null", "N from 1 to 4" },
 		{ "run -k x --serial 1", "N=WHAT" },
 		{ "run -k x --serial 2=console", "COM1 is the console already" },
@@ -180,6 +219,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_defaults),
 		cmocka_unit_test(test_everything),
+		cmocka_unit_test(test_files_of_ports),
+		cmocka_unit_test(test_size_as_text),
 		cmocka_unit_test(test_rom),
 		cmocka_unit_test(test_help),
 		cmocka_unit_test(test_sizes),

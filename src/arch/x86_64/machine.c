@@ -254,16 +254,21 @@ static unsigned address_bits(const struct vm *vm)
 	return 36; /* what a CPU without the leaf has */
 }
 
-/* All RAM must have an address that the CPU can form. */
-static int check_address_width(const struct vm *vm, struct err *err)
+/* All RAM must have an address that the CPU can form, and a slot that KVM can make. */
+static int check_limits(const struct vm *vm, struct err *err)
 {
+	const uint64_t ram = vm->config->memory;
 	const unsigned bits = address_bits(vm);
+	char size[CONFIG_SIZE_TEXT];
 
-	if (vm->config->memory > (1ull << bits) - (LAYOUT_HOLE_END - LAYOUT_HOLE))
-		return err_set(
-			err,
-			"--mem: %llu MiB are more than this CPU can address (%u bits)",
-			(unsigned long long)(vm->config->memory >> 20), bits);
+	if (ram > (1ull << bits) - (LAYOUT_HOLE_END - LAYOUT_HOLE))
+		return err_set(err,
+			       "--mem %s is more than this CPU can address (%u bits)",
+			       config_size(ram, size), bits);
+	if (ram - low_ram(vm) > KVM_MAX_SLOT_SIZE)
+		return err_set(err,
+			       "--mem %s is more than KVM can give a guest: at most 8T",
+			       config_size(ram, size));
 	return 0;
 }
 
@@ -271,7 +276,7 @@ static int add_ram(struct vm *vm, struct err *err)
 {
 	const uint64_t ram = vm->config->memory, low = low_ram(vm);
 
-	if (ram > low && check_address_width(vm, err))
+	if (ram > low && check_limits(vm, err))
 		return -1;
 	if (add_region(vm, 0, low, err))
 		return -1;
