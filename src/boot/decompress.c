@@ -248,8 +248,8 @@ static int failure(const struct unpack *u, enum unpack_result result, struct err
 		return err_set(err, "the %s payload is truncated", name);
 	case UNPACK_TOO_LARGE:
 		return err_set(err,
-			       "the %s payload unpacks to more than %zu KiB: it is no"
-			       " kernel, or the guest needs more memory (--mem)",
+			       "the %s payload unpacks to more than %zu KiB: give the"
+			       " guest more memory (--mem), unless it is no kernel",
 			       name, u->limit / 1024);
 	case UNPACK_NO_MEMORY:
 		return err_set(

@@ -22,6 +22,7 @@ BOOT_FLAG = 0x1fe
 HEADER = 0x202
 VERSION = 0x206
 LOADFLAGS = 0x211
+INITRD_ADDR_MAX = 0x22c
 CMDLINE_SIZE = 0x238
 PAYLOAD_OFFSET = 0x248
 PAYLOAD_LENGTH = 0x24c
@@ -132,8 +133,18 @@ def test_command_line_too_long_for_debians(tmp_path):
 
 def test_kernel_beyond_ram(tmp_path):
     said = refused(tmp_path, original("vmlinuz"), "-m", "32M")
-    assert said == ("bzImage: the lz4 payload unpacks to more than 32768 KiB: it is no kernel, "
-                    "or the guest needs more memory (--mem)")
+    assert said == ("bzImage: the lz4 payload unpacks to more than 32768 KiB: give the guest "
+                    "more memory (--mem), unless it is no kernel")
+
+
+def test_initrd_beyond_what_the_kernel_takes(tmp_path):
+    """More memory would not help."""
+    (tmp_path / "initrd").write_bytes(bytes(3 << 20))
+    image = patched("vmlinuz", (INITRD_ADDR_MAX, struct.pack("<I", 0x1fffff)))
+    (tmp_path / "kernel").write_bytes(image)
+    tane = run("-k", tmp_path / "kernel", "-i", tmp_path / "initrd")
+    assert tane.status == 1
+    assert tane.error_text().endswith("below 0x1fffff, and it takes them nowhere else\n")
 
 
 def test_vmlinux_beyond_ram(tmp_path):
@@ -151,7 +162,8 @@ def test_initrd_beyond_ram(size, memory, tmp_path):
             pytest.skip("no sparse files of this size here")
     tane = run("-k", linux.kernel("cloud"), "-i", tmp_path / "initrd", "-m", memory)
     assert tane.status == 1
-    assert f"initrd: {size} bytes do not fit beside the kernel below 0x" in tane.error_text()
+    assert (f"initrd: {size} bytes do not fit beside the kernel in the guest's {memory}: "
+            in tane.error_text())
     assert tane.error_text().endswith("give the guest more memory (--mem)\n")
 
 

@@ -279,6 +279,25 @@ static void list_modules(struct boot *boot, const struct initrds *initrds, uint6
 	boot->nr_modules = initrds->nr;
 }
 
+/* The smaller one of two bounds is the one that they did not fit. */
+static int initrds_do_not_fit(const struct boot *boot, uint64_t size, struct err *err)
+{
+	const uint64_t ram = boot->vm->config->memory,
+		       last = boot->kernel.initrd_addr_max;
+	char text[CONFIG_SIZE_TEXT];
+
+	if (LAYOUT_LOW_RAM(ram) > last)
+		return err_set(err,
+			       "initrd: %llu bytes do not fit beside the kernel below "
+			       "0x%llx, and it takes them nowhere else",
+			       (unsigned long long)size, (unsigned long long)last);
+	return err_set(
+		err,
+		"initrd: %llu bytes do not fit beside the kernel in the guest's %s: "
+		"give the guest more memory (--mem)",
+		(unsigned long long)size, config_size(ram, text));
+}
+
 static int place_initrds(struct boot *boot, struct initrds *initrds, struct err *err)
 {
 	const struct boot_kernel *kernel = &boot->kernel;
@@ -296,12 +315,7 @@ static int place_initrds(struct boot *boot, struct initrds *initrds, struct err 
 		return 0;
 	if (!boot_place_high(boot->map, boot->nr_map, initrds->total,
 			     kernel->initrd_addr_max, kernel->low, kernel->high, &gpa))
-		return err_set(
-			err,
-			"initrd: %llu bytes do not fit beside the kernel below 0x%llx: "
-			"give the guest more memory (--mem)",
-			(unsigned long long)initrds->total,
-			(unsigned long long)kernel->initrd_addr_max);
+		return initrds_do_not_fit(boot, initrds->total, err);
 	if (read_initrds(boot, initrds, gpa, err))
 		return -1;
 	list_modules(boot, initrds, gpa);
