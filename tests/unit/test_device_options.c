@@ -13,7 +13,7 @@
 
 static struct vm_config config;
 static struct err err;
-static char words[64][256];
+static char words[64][512];
 
 /* Parse "run -k x" and the words of `line`, separated by single spaces. */
 static enum options_result parse(const char *line)
@@ -168,9 +168,11 @@ static void test_wrong_forwards(void **state)
 	assert_says(
 		"-n user,hostfwd=tcp::1-:1,hostfwd=tcp::2-:1,hostfwd=tcp::3-:1,"
 		"hostfwd=tcp::4-:1,hostfwd=tcp::5-:1,hostfwd=tcp::6-:1,hostfwd=tcp::7-:1,"
-		"hostfwd=tcp::8-:1,hostfwd=tcp::9-:1 -n "
-		"user,hostfwd=tcp::-",
-		"is not a port");
+		"hostfwd=tcp::8-:1,hostfwd=tcp::9-:1,hostfwd=tcp::10-:1,"
+		"hostfwd=tcp::11-:1,hostfwd=tcp::12-:1,hostfwd=tcp::13-:1,"
+		"hostfwd=tcp::14-:1,hostfwd=tcp::15-:1,hostfwd=tcp::16-:1,"
+		"hostfwd=tcp::17-:1",
+		"hostfwd: more than 16");
 }
 
 static void test_tap(void **state)
