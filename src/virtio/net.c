@@ -102,8 +102,10 @@ static void start(void *dev)
 	struct net_card *card = to_card(dev);
 	struct err err;
 
-	net_set_offloads(card, card->virtio.features);
-	net_set_pairs(card, 1);
+	net_set_offloads(card, card->restored ? card->state.offloads
+					      : card->virtio.features & GUEST_OFFLOADS);
+	net_set_pairs(card, card->restored ? card->state.pairs : 1);
+	card->restored = false;
 	if (card->use_vhost && net_vhost_start(card, &err))
 		virtio_fail(&card->virtio, "%s", err.text); /* which stops it again */
 }
@@ -206,6 +208,7 @@ static int load(void *dev, struct bytes image, struct err *err)
 		return err_set(err, "%s: %u queue pairs, link %u: cannot be", name,
 			       state.pairs, state.link_up);
 	card->state = state;
+	card->restored = true;
 	return 0;
 }
 

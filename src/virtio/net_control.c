@@ -26,12 +26,6 @@
 #define VIRTIO_NET_CTRL_OFFLOADS      5
 #define VIRTIO_NET_CTRL_OFFLOADS_SET  0
 
-#define ALL_GUEST_OFFLOADS                                                     \
-	(net_bit(VIRTIO_NET_F_GUEST_CSUM) | net_bit(VIRTIO_NET_F_GUEST_TSO4) | \
-	 net_bit(VIRTIO_NET_F_GUEST_TSO6) | net_bit(VIRTIO_NET_F_GUEST_ECN) |  \
-	 net_bit(VIRTIO_NET_F_GUEST_UFO) | net_bit(VIRTIO_NET_F_GUEST_USO4) |  \
-	 net_bit(VIRTIO_NET_F_GUEST_USO6))
-
 #define CONTROL_BATCH 16
 #define HEADER_SIZE   2u /* class and command */
 #define MAC_SIZE      6u
@@ -124,7 +118,7 @@ static bool set_offloads(const struct command *command)
 
 	if (!virtio_has(&card->virtio, VIRTIO_NET_F_CTRL_GUEST_OFFLOADS) ||
 	    !read_data(command, data, sizeof(data)) ||
-	    (load_le64(data) & ~(card->virtio.features & ALL_GUEST_OFFLOADS)))
+	    (load_le64(data) & ~(card->virtio.features & GUEST_OFFLOADS)))
 		return false;
 	return net_set_offloads(card, load_le64(data)) == 0;
 }

@@ -26,6 +26,13 @@
 #define VIRTIO_NET_F_MQ                  22
 #define VIRTIO_NET_F_CTRL_MAC_ADDR       23
 
+/* Those that the driver can turn off and on (5.1.6.5.6). */
+#define GUEST_OFFLOADS                                                         \
+	(net_bit(VIRTIO_NET_F_GUEST_CSUM) | net_bit(VIRTIO_NET_F_GUEST_TSO4) | \
+	 net_bit(VIRTIO_NET_F_GUEST_TSO6) | net_bit(VIRTIO_NET_F_GUEST_ECN) |  \
+	 net_bit(VIRTIO_NET_F_GUEST_UFO) | net_bit(VIRTIO_NET_F_GUEST_USO4) |  \
+	 net_bit(VIRTIO_NET_F_GUEST_USO6))
+
 /* Entries of a queue. All buffers of two frames of 64 KiB fit at the usual 1.5 KiB. */
 #define NET_QUEUE_SIZE   256u
 #define NET_CONTROL_SIZE 64u
@@ -80,6 +87,7 @@ struct net_card {
 	struct virtio virtio;
 	struct net_backend *backend;
 	struct net_state state; /* mac and link_up: also read under virtio.lock */
+	bool restored;          /* `state` came from a snapshot, start() shall use it */
 	unsigned mtu;           /* told to the driver; 0: it is not */
 	uint8_t own_mac[6];     /* after a reset */
 	bool use_vhost;
