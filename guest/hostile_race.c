@@ -13,7 +13,7 @@
 #define ICR_INIT    0xc4500u /* all but this CPU, assert, INIT */
 #define ICR_STARTUP 0xc4600u
 #define START_PAGE  0x70u
-#define ROUNDS      30
+#define ROUNDS      15
 #define PATIENCE    (30 * 3579545u) /* of the PM timer: 30 seconds */
 
 extern const uint8_t second_start[], second_end[];

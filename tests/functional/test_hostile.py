@@ -1,0 +1,81 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""A guest that attacks its devices, guest/hostile.c: the machine survives, the attacked
+device serves again after a reset, another one serves all the time, and nothing grows."""
+import os
+import re
+
+import pytest
+
+from tane import Tane, guest, is_sanitized
+
+pytestmark = pytest.mark.anykvm
+
+DEVICES = ["blk", "net", "console", "rng", "balloon", "vsock"]
+MMIO = "mmio=e0100000,1000,10"  # LAYOUT_VIRTIO_MMIO, its stride, places
+WARNINGS = 8  # that a device gives, PLATFORM_WARNINGS
+
+
+def outgrowth(pid):
+    """KiB of memory that is not the guest's: mappings below its 1 GiB."""
+    total = size = 0
+    with open(f"/proc/{pid}/smaps", encoding="ascii", errors="replace") as file:
+        for line in file:
+            match = re.match(r"(Size|Rss): +(\d+) kB", line)
+            if match and match[1] == "Size":
+                size = int(match[2])
+            elif match and size < 1 << 20:
+                total += int(match[2])
+    return total
+
+
+def belongings(pid):
+    """What it holds: open descriptors, threads."""
+    return {what: len(os.listdir(f"/proc/{pid}/{what}")) for what in ("fd", "task")}
+
+
+def options_for(device, tmp_path):
+    """One of each, so that there is a bystander of every kind; two disks: the last one is the
+    guest's witness."""
+    options = ["--net", "user", "--rng", "--balloon", "0", "--port", "extra=null"]
+    for name in "attacked", "witness":
+        with open(tmp_path / name, "wb") as file:
+            file.truncate(1 << 20)
+        options += ["-d", tmp_path / name]
+    if device == "vsock":
+        if not os.path.exists("/dev/vhost-vsock"):
+            pytest.skip("no /dev/vhost-vsock")
+        options += ["--vsock", str(1000 + os.getpid() % 100000)]
+    return options
+
+
+def lines_of(text):
+    """(ok or not ok, device, transport, rest) of each attack."""
+    return re.findall(r"^((?:not )?ok) (\w+) (pci|mmio) (.*)$", text, re.M)
+
+
+@pytest.mark.parametrize("transport", ["pci", "mmio"])
+@pytest.mark.parametrize("device", DEVICES)
+def test_hostile_guest(device, transport, tmp_path):
+    tane = Tane("-k", guest("hostile"), "-m", "1G", "-c", "2", "--virtio", transport,
+                *options_for(device, tmp_path), "-p", f"{MMIO} only={device} wait",
+                stdin="pipe")
+    tane.expect("^warm$")
+    before, held = outgrowth(tane.pid), belongings(tane.pid)
+    tane.send("x")
+    count = int(tane.expect("^done ([0-9a-f]{8})$", 400)[1], 16)
+    after, still_held = outgrowth(tane.pid), belongings(tane.pid)
+    tane.send("x")
+    assert tane.wait() == 0
+
+    lines = lines_of(tane.text())
+    assert [line for line in lines if line[0] != "ok"] == []
+    assert len(lines) == len(set(lines)) == count
+    assert {line[2] for line in lines} == {transport}
+    assert sum(line[1] == device for line in lines) > 60
+
+    errors = tane.error_text().splitlines()
+    assert [line for line in errors if not line.startswith("tane: ")] == []
+    assert len(errors) <= 4 * WARNINGS
+
+    assert still_held == held
+    assert after - before < (64 if is_sanitized() else 4) << 10
