@@ -4,10 +4,10 @@
  * both can write at any time (virtio 1.2, 2.6).
  *
  * The driver describes a request as a chain of segments, first those that the device
- * reads, then those that it writes, and makes it available. The device pops it,
- * does the work, writes the segments, and pushes the chain back as used, with the number of
- * bytes that it wrote. Between the two the chain is in flight, and it is the
- * device's. Chains are popped in order and pushed in any order.
+ * reads, then those that it writes, and makes it available. The device pops it, does the
+ * work, and pushes the chain back as used, with the number of bytes that it wrote.
+ * Between the two the chain is in flight, and it is the device's. Chains are popped in
+ * order and pushed in any order.
  *
  *	driver	    fills descriptors, makes available ....... sees it used
  *				   |				  ^
@@ -20,27 +20,26 @@
  *
  *   Nothing. A descriptor is copied once, and the copy is checked and used, so that
  *   it does not matter when the driver changes the original. A chain is checked whole
- *   before the device hears of it: a device never gets the first half of a bad one. All
- *   walks are bounded by the size of the queue: each step adds an element to the chain,
- *   and a chain of more elements than the queue has entries is a breach; so a loop is
- *   found by its length. What we must remember between pop and push is in our own memory
- *   and in the caller's chain, not in the ring.
+ *   before the device hears of it: a device never gets the first half of a bad one. Each
+ *   step of a walk adds an element to the chain, and a chain has at most as many as the
+ *   queue has entries: so a loop is found by its length. What has to be known between
+ *   pop and push is in our own memory and in the caller's chain, not in the ring.
  *
- *   A breach of a rule sets `fault` and is final: pop gives -1 from then on, push and
- *   publish do nothing, until the driver resets the device. There is no way back into
- *   step with a driver that has lost count. The text names the rule and its clause.
+ *   A breach of a rule sets `fault`, which names the rule and its clause, and is final:
+ *   pop gives -1 from then on, push and publish do nothing, until the driver resets the
+ *   device. There is no way back into step with a driver that has lost count.
  *
- *   Only where the specification has us ignore something (reserved flags, the order
- *   of empty segments) do we ignore it. A segment of no bytes is not forbidden: it counts
- *   towards the length of its chain and is then left out.
+ *   What the specification tells a device to ignore, such as reserved flags, is ignored.
+ *   A segment of no bytes is nowhere forbidden: it counts towards the length of its
+ *   chain and is then left out.
  *
  * Who sees what, and when
  *
- *   The CPUs of both sides may reorder what they do to memory. Four rules follow, and each
- *   stands in the code as an atomic operation or a fence:
+ *   The CPUs of both sides may reorder what they do to memory. Four rules follow, and
+ *   each stands in the code as an atomic operation or a fence:
  *
- *   1. The driver writes descriptors before it makes them available; so we look at the
- *	availability first, with acquire, and at the descriptors second.
+ *   1. The driver writes descriptors before it makes them available; so we look whether
+ *	they are available first, with acquire, and at the descriptors second.
  *   2. We write data and used entries before we show that they are used: release.
  *   3. We show what is used, then look whether the driver wants an interrupt. The driver
  *	asks for interrupts, then looks whether something is used. With a full fence
@@ -193,8 +192,8 @@ int virtq_check_id(struct virtq *queue, uint16_t id)
 {
 	/*
 	 * Split: a head is an index into the descriptor table (2.7.6). Packed: IDs are
-	 * the driver's to choose, but its own book of them has as many entries as the queue;
-	 * 2.8.22 says so in code only.
+	 * the driver's to choose, but its book of them has as many entries as the queue;
+	 * 2.8.22 says so, in code only.
 	 */
 	if (id >= queue->state.size)
 		return virtq_breach(queue, queue->packed ? "2.8.22" : "2.7.6",
@@ -323,7 +322,7 @@ void virtq_unpop(struct virtq *queue, const struct virtq_chain *chain)
 
 /* -- to the driver -- */
 
-/* The first `written` bytes of the in-segments have changed (docs/design.md, promise 2). */
+/* The first `written` bytes of the in-segments changed (docs/design.md, promise 2). */
 static void mark_written(const struct virtq *queue, const struct virtq_chain *chain,
 			 uint32_t written)
 {

@@ -48,7 +48,7 @@ struct virtq {
 	uint16_t max_size;
 	struct virtq_state state;
 	bool packed, event_idx, indirect; /* as virtq_start() was told */
-	/* What the driver did wrong, and the clause; empty: nothing. Then pop gives -1. */
+	/* What the driver did wrong, with the clause, and pop gives -1; empty: nothing. */
 	char fault[160];
 
 	/* Private to queue.c, queue_split.c and queue_packed.c. */
@@ -68,7 +68,8 @@ struct virtq {
  * One request of the driver. `iov` is the caller's and has room for max_iov
  * segments; virtq->state.size of them always suffice, fewer are a limit of the device
  * (2.7.4.1). No segment is empty. They point into guest memory: the driver can change
- * the bytes at any time, so copy once what you check.
+ * the bytes at any time, so copy once what you check. After 0 or -1 of virtq_pop() there
+ * is nothing in it.
  */
 struct virtq_chain {
 	struct iovec *iov;
@@ -89,8 +90,8 @@ void virtq_reset(struct virtq *queue);
 
 /*
  * Begin to use the ring as the driver set it up, or as it was saved, with the agreed
- * `features`; checks sizes, alignment and that each area is RAM. -1 with `fault` set if it
- * is not right. Nothing may be in flight; kicks are wanted from now on.
+ * `features`; checks sizes, alignment and that each area is RAM. -1 with `fault` set if
+ * it is not right. Nothing may be in flight; kicks are wanted from now on.
  */
 int virtq_start(struct virtq *queue, uint64_t features);
 /* Touch the ring no more. What is still in flight may be pushed, to no effect. */

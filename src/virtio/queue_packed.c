@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The packed virtqueue (virtio 1.2, 2.8). One ring of descriptors, which both sides write:
+ * The packed virtqueue (virtio 1.2, 2.8). One ring of descriptors, written by both sides:
  *
  *	       addr  len  id  flags
  *	0    |		   7  USED .. | <- used: the answer to some chain
@@ -23,8 +23,8 @@
  *	available	AVAIL == wrap counter, USED != wrap counter
  *	used		AVAIL == USED == wrap counter
  *
- * A position is an index and the wrap counter there. The positions have the same order as
- * in queue_split.c, and are at most `size` descriptors apart: distance().
+ * A position is an index and the wrap counter there. The positions have the same order
+ * as in queue_split.c, and are at most `size` descriptors apart: distance().
  *
  * Interrupts and kicks are governed by a structure of 4 bytes for each side, read and
  * written as one word, so that its fields belong together.
@@ -115,11 +115,11 @@ static uint16_t load_flags(const struct virtq *queue, struct position at)
 {
 	const struct pvirtq_desc *ring = queue->desc;
 
-	/* Rule 1: the rest of the chain was written before its first flags (2.8.21.1.1). */
+	/* Rule 1: all of the chain was written before its first flags (2.8.21.1.1). */
 	return __atomic_load_n(&ring[at.index].flags, __ATOMIC_ACQUIRE);
 }
 
-/* All of the table is the chain (2.8.7); of the flags there only WRITE has a meaning. */
+/* All of the table is the chain (2.8.7); of its flags only WRITE has a meaning. */
 static int read_table(struct virtq *queue, struct virtq_chain *chain,
 		      const struct pvirtq_desc *desc)
 {
@@ -145,8 +145,8 @@ static int read_table(struct virtq *queue, struct virtq_chain *chain,
 }
 
 /*
- * The chain at `at`, whose first flags are `flags`: those are not read again. Ends: it has
- * room for `size` elements, and the ring for the descriptors that are not in flight.
+ * The chain at `at`, whose first flags are `flags`: those are not read again. Ends: each
+ * step takes one of the descriptors of the ring that are not in flight.
  */
 static int read_chain(struct virtq *queue, struct virtq_chain *chain, struct position at,
 		      uint16_t flags)
@@ -243,19 +243,13 @@ static void packed_push(struct virtq *queue, const struct virtq_chain *chain,
 
 static void packed_show(struct virtq *queue)
 {
-	const struct position from = shown_used(queue), to = next_used(queue);
 	struct pvirtq_desc *ring = queue->desc;
 
 	/* Rule 2, and no change behind this (2.8.15). */
-	__atomic_store_n(&ring[from.index].flags, queue->shown_flags, __ATOMIC_RELEASE);
-
-	/* Answers that go round the end of the ring: mark all of it, it is small. */
-	if (from.wrap != to.wrap)
-		memory_mark_written(queue->memory, ring,
-				    sizeof(*ring) * queue->state.size);
-	else
-		memory_mark_written(queue->memory, &ring[from.index],
-				    sizeof(*ring) * distance(queue, from, to));
+	__atomic_store_n(&ring[queue->shown_used].flags, queue->shown_flags,
+			 __ATOMIC_RELEASE);
+	/* All of it: a page or two, and the answers go round its end. */
+	memory_mark_written(queue->memory, ring, sizeof(*ring) * queue->state.size);
 }
 
 /* 2.8.10. Called after packed_show() and a full fence. */
@@ -269,8 +263,8 @@ static bool packed_wants_interrupt(const struct virtq *queue)
 	if (flags == RING_EVENT_FLAGS_DISABLE)
 		return false;
 	/*
-	 * What makes no sense (the reserved value, DESC without EVENT_IDX, an offset outside
-	 * the ring) breaks nothing: better one interrupt too many.
+	 * What makes no sense (the reserved value, DESC without EVENT_IDX, an offset
+	 * outside the ring) breaks nothing: better one interrupt too many.
 	 */
 	if (flags != RING_EVENT_FLAGS_DESC || !queue->event_idx ||
 	    wanted.index >= queue->state.size)

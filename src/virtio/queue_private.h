@@ -12,8 +12,8 @@
 #include "virtio/ring.h"
 
 /*
- * One layout of rings. queue.c calls these only while the queue runs, and keeps account of
- * the chains in flight; see queue.h for what each does.
+ * One layout of rings. queue.c calls these only while the queue runs, and keeps account
+ * of the chains in flight; see queue.h for what each does.
  */
 struct virtq_layout {
 	/* Check and map the areas, check where the state says that we are. */
@@ -37,8 +37,8 @@ extern const struct virtq_layout virtq_split_layout;
 extern const struct virtq_layout virtq_packed_layout;
 
 /*
- * The driver broke a rule: set `fault` to the text and the clause of virtio 1.2. The first
- * breach stays. Always returns -1.
+ * The driver broke a rule: set `fault` to the text and the clause of virtio 1.2. The
+ * first breach stays. Always returns -1.
  */
 int virtq_breach(struct virtq *queue, const char *clause, const char *fmt, ...)
 	__attribute__((format(printf, 3, 4)));

@@ -81,13 +81,13 @@ static int fetch_avail(struct virtq *queue)
 	const uint16_t busy = (uint16_t)(state->next_avail - queue->shown_used);
 
 	/*
-	 * No more chains than descriptors (2.7.13), and it "MUST NOT decrement" (2.7.6.1):
-	 * an idx that went back shows here as one that is far ahead.
+	 * No more chains than descriptors (2.7.13), and it "MUST NOT decrement"
+	 * (2.7.6.1): an idx that went back looks like one that is far ahead.
 	 */
 	if (more > state->size - busy)
 		return virtq_breach(
 			queue, "2.7.6.1, 2.7.13",
-			"the available index went from %u to %u; %u of %u entries were free",
+			"the available index went from %u to %u; %u of %u were free",
 			state->next_avail, idx, state->size - busy, state->size);
 	queue->avail_seen = idx;
 	return 0;
@@ -189,22 +189,13 @@ static void split_push(struct virtq *queue, const struct virtq_chain *chain,
 static void split_show(struct virtq *queue)
 {
 	const struct virtq_state *state = &queue->state;
-	const uint16_t mask = (uint16_t)(state->size - 1);
-	const uint16_t first = queue->shown_used & mask;
-	const uint16_t nr = (uint16_t)(state->next_used - queue->shown_used);
 	struct virtq_used *used = queue->device;
 
 	/* Rule 2: "MUST set len prior to updating the used idx" (2.7.8.2). */
 	__atomic_store_n(&used->idx, state->next_used, __ATOMIC_RELEASE);
-
-	/* Entries that go round the end of the ring: mark all of it, it is small. */
-	memory_mark_written(queue->memory, used, sizeof(*used));
-	if (first + nr > state->size)
-		memory_mark_written(queue->memory, used->ring,
-				    sizeof(used->ring[0]) * state->size);
-	else
-		memory_mark_written(queue->memory, &used->ring[first],
-				    sizeof(used->ring[0]) * nr);
+	/* All of it: a page or two, and the entries go round its end. */
+	memory_mark_written(queue->memory, used,
+			    sizeof(*used) + sizeof(used->ring[0]) * state->size);
 }
 
 /* 2.7.7.2. Called after split_show() and a full fence. */

@@ -128,6 +128,14 @@ static void test_mark_written(void **state)
 	assert_false(memory_take_dirty(&memory, 1, 1));
 	assert_true(memory_take_dirty(&memory, 1, 2));
 
+	/* A range over many words of the bitmap, and the pages beside it. */
+	low = memory_map(&memory, 0, LOW_SIZE);
+	memory_mark_written(&memory, low + 60 * 4096 + 4095, 260 * 4096);
+	for (unsigned page = 0; page < LOW_SIZE / 4096; page++)
+		assert_int_equal(memory_take_dirty(&memory, 0, page),
+				 page >= 60 && page <= 320);
+	low += 0x4000;
+
 	/* Nothing written, behind the end, not RAM at all. */
 	memory_mark_written(&memory, low, 0);
 	memory_mark_written(&memory, high + HIGH_SIZE - 1, 2);

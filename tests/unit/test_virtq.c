@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Virtqueues, what holds for both layouts: each test runs with a split and a packed ring. */
+/* Virtqueues, what holds for both layouts: each test runs with a ring of either. */
 #include <pthread.h>
 
 #include "util/state.h"
