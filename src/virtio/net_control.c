@@ -164,6 +164,8 @@ void net_control(struct net_card *card, unsigned queue)
 
 	for (unsigned i = 0; i < CONTROL_BATCH; i++) {
 		got = virtq_pop(ring, &chain);
+		if (!got && virtq_want_kicks(ring))
+			got = virtq_pop(ring, &chain);
 		if (got <= 0)
 			break;
 		if (chain.out_size < HEADER_SIZE || !chain.in_size) {

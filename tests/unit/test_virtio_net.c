@@ -639,6 +639,7 @@ static void transmit_as(uint64_t features)
 						  NET_HEADER_SIZE + FRAME - cut - 7,
 						  RING_OUT };
 		assert_int_not_equal(ring_driver_add(ring, parts, 3), -1);
+		assert_true(ring_driver_must_kick(ring));
 		rig_kick(&rig, TX);
 		assert_used(TX, 0);
 		assert_int_equal(wire.nr_sent, 1 + cut);
@@ -670,6 +671,7 @@ static void test_full_wire(void **state)
 		make_frame(FRAME, (uint8_t)(0x20 + i));
 		send_frame(FRAME);
 	}
+	assert_true(ring_driver_must_kick(&rig.rings[TX]));
 	rig_kick(&rig, TX);
 	assert_none_used(TX);
 	assert_true(wire.nr_refused <= 2);
@@ -796,6 +798,7 @@ static int control(unsigned queue, uint8_t class, uint8_t command, const void *d
 					       (uint32_t)size, RING_OUT };
 	segments[n++] = (struct ring_segment){ ack, 1, RING_IN };
 	assert_int_not_equal(ring_driver_add(ring, segments, n), -1);
+	assert_true(ring_driver_must_kick(ring));
 	rig_kick(&rig, queue);
 	assert_used(queue, 1);
 	return byte_at(ack);
@@ -809,7 +812,7 @@ static void test_control(void **state)
 	uint8_t bad[sizeof(table)];
 
 	(void)state;
-	rig_drive(&rig, CTRL | TSO | F(VIRTIO_NET_F_CTRL_RX) |
+	rig_drive(&rig, CTRL | TSO | EVENTS | F(VIRTIO_NET_F_CTRL_RX) |
 				F(VIRTIO_NET_F_CTRL_MAC_ADDR) |
 				F(VIRTIO_NET_F_CTRL_GUEST_OFFLOADS));
 	/* Promiscuous and all multicast; the others need CTRL_RX_EXTRA. */
