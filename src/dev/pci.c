@@ -7,9 +7,12 @@
  * There is no firmware, so we do its work: a function gets addresses for its BARs when
  * it is plugged, and after a reset it decodes them there. The guest may move them. On
  * each change of a BAR or a COMMAND the whole bus is looked at: ranges that are no
- * longer wanted leave the machine's bus, then the wanted ones enter it. What does
- * not lie wholly in a window of the host bridge, or meets another range, is not
- * decoded until that changes. That is slow and safe, and drivers do it rarely.
+ * longer wanted leave the machine's bus, then the wanted ones enter it. What meets RAM
+ * or another range is not decoded until that changes. That is slow and safe, and
+ * drivers do it rarely.
+ *
+ * Memory is decoded outside of the windows as well: a kernel without ACPI does not know
+ * them, and takes what the memory map leaves free.
  */
 #include <string.h>
 
@@ -68,7 +71,19 @@ static bool inside(const struct pci_window *window, uint64_t base, uint64_t size
 	       range_within(base - window->base, size, window->size);
 }
 
-/* Shall the BAR be decoded, and where? */
+static bool meets_ram(const struct memory *memory, uint64_t base, uint64_t size)
+{
+	for (unsigned i = 0; memory && i < memory->nr_regions; i++) {
+		const struct memory_region *region = &memory->regions[i];
+
+		if (base <= region->gpa + (region->size - 1) &&
+		    base + (size - 1) >= region->gpa)
+			return true;
+	}
+	return false;
+}
+
+/* Shall the BAR be decoded, and where? Ports below the window are those of ISA. */
 static bool is_wanted(const struct pci_function *function, unsigned index, uint64_t *base)
 {
 	const struct pci_bus *bus = function->bus;
@@ -80,8 +95,8 @@ static bool is_wanted(const struct pci_function *function, unsigned index, uint6
 	*base = pci_bar_address(function, index);
 	if (bar->kind == PCI_BAR_IO)
 		return (command & PCI_COMMAND_IO) && inside(&bus->io, *base, bar->size);
-	return (command & PCI_COMMAND_MEMORY) && (inside(&bus->mem32, *base, bar->size) ||
-						  inside(&bus->mem64, *base, bar->size));
+	return (command & PCI_COMMAND_MEMORY) &&
+	       !meets_ram(bus->platform->memory, *base, bar->size);
 }
 
 static void unmap(struct pci_bus *bus, struct pci_bar *bar, unsigned index)

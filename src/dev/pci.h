@@ -116,9 +116,8 @@ struct pci_bus {
 };
 
 /*
- * A bus with a host bridge as function 00.0 and these windows for BARs: what is not
- * wholly inside one is not decoded. A window of size 0 is none. The machine then puts
- * pci_config_ports (at 0xcf8, eight ports) and pci_ecam on the bus, and may fill
+ * A bus with a host bridge as function 00.0. BARs get their first addresses in these
+ * windows, of which one of size 0 is none. The machine then puts pci_config_ports (at 0xcf8, eight ports) and pci_ecam on the bus, and may fill
  * interrupt_lines (0xff: not connected).
  */
 int pci_bus_init(struct pci_bus *bus, struct platform *platform,

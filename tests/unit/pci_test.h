@@ -28,6 +28,7 @@ struct test_device {
 struct test_bus {
 	struct bus bus;
 	struct platform platform;
+	struct memory memory; /* its regions have no memory behind them */
 	struct pci_bus pci;
 	struct chip_irq wires[4];
 	struct test_device devices[4];
@@ -95,7 +96,12 @@ static inline void test_bus_init(struct test_bus *t)
 		intx[i] = chip_irq_line(&t->wires[i]);
 	bus_init(&t->bus);
 	platform_init(&t->platform);
+	t->memory.regions[0].size = 3ull << 30;
+	t->memory.regions[1].gpa = 4ull << 30;
+	t->memory.regions[1].size = 1ull << 30;
+	t->memory.nr_regions = 2;
 	t->platform.bus = &t->bus;
+	t->platform.memory = &t->memory;
 	assert_int_equal(
 		pci_bus_init(&t->pci, &t->platform, &io, &mem32, &mem64, intx, &err), 0);
 	assert_int_equal(bus_add(&t->bus, BUS_PIO, &ports, &err), 0);

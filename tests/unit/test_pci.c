@@ -259,25 +259,32 @@ static void test_bus_master(void **state)
 	test_bus_destroy(&t);
 }
 
-/* Outside of the windows, across their ends, on other chips: not decoded, no harm done. */
-static void test_wild_addresses_are_not_decoded(void **state)
+static void move_to(struct test_bus *t, uint64_t address)
+{
+	config_out(t, 1, 0, BAR(2), 4, (uint32_t)address);
+	config_out(t, 1, 0, BAR(3), 4, (uint32_t)(address >> 32));
+}
+
+/* On RAM, on another chip, at the ends of the space: no harm is done. */
+static void test_wild_addresses(void **state)
 {
 	static const uint64_t wild[] = {
-		0,          0x1000,     0xb0000000, 0xbffff000,   0xdfffe000,
-		0xe0000000, 0xfee00000, 0xfffff000, 0x100000000,  0xffffff8000,
-		0xfffc000,  UINT64_MAX, 1ull << 63, 0x2000000000,
+		0,          0x1000,     0xb0000000,  0xbfffc000,
+		0xe0000000, 0xe00fc000, 0x13fffc000, 0x100000000,
 	};
 	struct test_bus t;
 
 	(void)state;
 	make(&t);
 	for (size_t i = 0; i < ARRAY_LENGTH(wild); i++) {
-		config_out(&t, 1, 0, BAR(2), 4, (uint32_t)wild[i]);
-		config_out(&t, 1, 0, BAR(3), 4, (uint32_t)(wild[i] >> 32));
-		if (wild[i] != 0xdfffe000) /* aligned down, it is inside */
-			assert_int_equal(t.devices[0].bases[2], 0);
+		move_to(&t, wild[i]);
+		assert_int_equal(t.devices[0].bases[2], 0);
 	}
+	move_to(&t, UINT64_MAX); /* where the address space ends */
+	assert_true(guest_read(&t, BUS_MMIO, 0xffffffffffffc004, 4) == 0x55667704);
 	config_out(&t, 1, 0, BAR(0), 4, 0xcf8);
+	assert_int_equal(t.devices[0].bases[0], 0);
+	config_out(&t, 1, 0, BAR(0), 4, 0x60);
 	assert_int_equal(t.devices[0].bases[0], 0);
 	config_out(&t, 1, 0, BAR(0), 4, 0xfffff001);
 	assert_int_equal(t.devices[0].bases[0], 0);
@@ -285,11 +292,26 @@ static void test_wild_addresses_are_not_decoded(void **state)
 	assert_int_equal(t.devices[0].bases[0], 0);
 	/* Configuration space still works, and so do the BARs once they are put right. */
 	assert_int_equal(guest_read(&t, BUS_MMIO, ECAM, 2), 0x1b36);
-	config_out(&t, 1, 0, BAR(2), 4, 0xc1000000);
-	config_out(&t, 1, 0, BAR(3), 4, 0);
+	move_to(&t, 0xc1000000);
 	assert_true(t.devices[0].bases[2] == 0xc1000000);
 	pci_bus_reset(&t.pci);
 	assert_true(t.devices[0].bases[0] >= IO_WINDOW);
+	test_bus_destroy(&t);
+}
+
+/* Linux without ACPI knows no windows: it takes what lies behind RAM. */
+static void test_places_outside_of_the_windows(void **state)
+{
+	struct test_bus t;
+
+	(void)state;
+	make(&t);
+	move_to(&t, 0x140000000);
+	assert_true(t.devices[0].bases[2] == 0x140000000);
+	t.memory.regions[0].size = 1ull << 29;
+	move_to(&t, 0x20000000);
+	assert_true(t.devices[0].bases[2] == 0x20000000);
+	assert_true(guest_read(&t, BUS_MMIO, 0x20000004, 4) == 0x55667704);
 	test_bus_destroy(&t);
 }
 
@@ -674,7 +696,8 @@ int main(void)
 		cmocka_unit_test(test_relocation),
 		cmocka_unit_test(test_command_switches_decoding),
 		cmocka_unit_test(test_bus_master),
-		cmocka_unit_test(test_wild_addresses_are_not_decoded),
+		cmocka_unit_test(test_wild_addresses),
+		cmocka_unit_test(test_places_outside_of_the_windows),
 		cmocka_unit_test(test_overlapping_bars),
 		cmocka_unit_test(test_reset),
 		cmocka_unit_test(test_multi_function_device),
