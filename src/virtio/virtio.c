@@ -481,7 +481,7 @@ static int check_saved(const struct virtio *virtio, const struct saved *saved,
 		       struct err *err)
 {
 	const uint64_t version_1 = VIRTIO_BIT(VIRTIO_F_VERSION_1);
-	const bool agreed = saved->status & VIRTIO_STATUS_FEATURES_OK;
+	const bool has_agreed = saved->status & VIRTIO_STATUS_FEATURES_OK;
 
 	if (saved->nr_queues != virtio->nr_queues)
 		return err_set(err, "%s: saved with %u queues, has %u", virtio->name,
@@ -489,10 +489,10 @@ static int check_saved(const struct virtio *virtio, const struct saved *saved,
 	if (saved->status & ~(DRIVER_STATUS | VIRTIO_STATUS_NEEDS_RESET))
 		return err_set(err, "%s: status 0x%x does not exist", virtio->name,
 			       saved->status);
-	if ((saved->status & VIRTIO_STATUS_DRIVER_OK) && !agreed)
+	if ((saved->status & VIRTIO_STATUS_DRIVER_OK) && !has_agreed)
 		return err_set(err, "%s: status 0x%x: live without features",
 			       virtio->name, saved->status);
-	if (agreed &&
+	if (has_agreed &&
 	    ((saved->features & ~virtio->offered) || !(saved->features & version_1)))
 		return err_set(
 			err,

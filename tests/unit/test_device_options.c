@@ -5,6 +5,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <arpa/inet.h>
+#include <stdio.h>
 #include <string.h>
 #include <cmocka.h>
 
@@ -325,7 +326,7 @@ static void test_rom_has_no_devices(void **state)
 		char first[32] = "--rom", second[] = "r", third[32], fourth[] = "d";
 		char *argv[] = { first, first, second, third, i ? NULL : fourth, NULL };
 
-		strcpy(third, devices[i]);
+		snprintf(third, sizeof(third), "%s", devices[i]);
 		assert_int_equal(options_parse(i ? 4 : 5, argv, &config, &err),
 				 OPTIONS_ERROR);
 		assert_non_null(strstr(err.text, "a ROM has no devices"));

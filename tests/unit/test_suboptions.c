@@ -4,6 +4,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <string.h>
 #include <cmocka.h>
 
@@ -24,8 +25,7 @@ static int collect(const char *value, void *to, struct err *error)
 {
 	if (strcmp(value, "bad") == 0)
 		return err_set(error, "\"%s\" is bad", value);
-	strcat(to, value);
-	strcat(to, ";");
+	snprintf((char *)to + strlen(to), sizeof(values.all) - strlen(to), "%s;", value);
 	return 0;
 }
 
@@ -53,8 +53,7 @@ static int parse(const char *list)
 	memset(&values, 0, sizeof(values));
 	memset(&err, 0, sizeof(err));
 	first = NULL;
-	assert_true(strlen(list) < sizeof(text));
-	strcpy(text, list);
+	assert_true((size_t)snprintf(text, sizeof(text), "%s", list) < sizeof(text));
 	return suboptions_parse(text, &first, table, 5, &err);
 }
 
@@ -185,7 +184,7 @@ static void test_own_parser(void **state)
 static void test_no_keys_at_all(void **state)
 {
 	(void)state;
-	strcpy(text, "f,x");
+	snprintf(text, sizeof(text), "f,x");
 	assert_int_equal(suboptions_parse(text, &first, NULL, 0, &err), -1);
 	assert_string_equal(err.text, "nothing may follow: \"x\"");
 }
