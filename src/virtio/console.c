@@ -316,6 +316,8 @@ static void receive(void *opaque, const uint8_t *data, size_t n)
 	n = virtq_chain_write(&chain, 0, data, n);
 	virtq_push(&device->virtio.queues[queue].ring, &chain, (uint32_t)n);
 	virtio_publish(&device->virtio, queue);
+	/* It may be full; what is left goes into the next one. */
+	console_want_input(&port->console);
 }
 
 static bool send_break(void *opaque)
