@@ -4,7 +4,8 @@
  *
  * One epoll instance; its user data is a pointer to the loop_source. Timers are
  * timerfds and doorbells are eventfds, so that everything is a descriptor and
- * other threads can set them without touching the loop.
+ * other threads can set them without touching the loop. A doorbell is watched for edges:
+ * whoever rings it makes one, so nothing has to be read.
  *
  * epoll hands out events in batches. A callback may remove any source, also one
  * whose event waits in the current batch; loop_remove() takes it out there, so
@@ -35,22 +36,26 @@ void loop_destroy(struct loop *loop)
 
 static void deliver(struct loop *loop)
 {
-	for (int i = 0; i < loop->nr_batch && !loop->quit; i++) {
-		struct loop_source *source = loop->batch[i].data.ptr;
+	while (loop->next < loop->nr_batch && !loop->quit) {
+		const struct epoll_event *event = &loop->batch[loop->next++];
+		struct loop_source *source = event->data.ptr;
 
 		if (source)
-			source->ready(source->opaque, loop->batch[i].events);
+			source->ready(source->opaque, event->events);
 	}
-	loop->nr_batch = 0;
 }
 
 int loop_turn(struct loop *loop, int timeout_ms, struct err *err)
 {
-	int n = epoll_wait(loop->epoll_fd, loop->batch, LOOP_BATCH, timeout_ms);
+	/* What a quit left over comes first: an edge would not be told again. */
+	if (loop->next == loop->nr_batch) {
+		int n = epoll_wait(loop->epoll_fd, loop->batch, LOOP_BATCH, timeout_ms);
 
-	if (n < 0 && errno != EINTR)
-		return err_errno(err, "epoll_wait");
-	loop->nr_batch = n < 0 ? 0 : n;
+		if (n < 0 && errno != EINTR)
+			return err_errno(err, "epoll_wait");
+		loop->nr_batch = n < 0 ? 0 : n;
+		loop->next = 0;
+	}
 	deliver(loop);
 	return 0;
 }
@@ -96,27 +101,24 @@ void loop_modify(struct loop *loop, struct loop_source *source, uint32_t epoll_e
 void loop_remove(struct loop *loop, struct loop_source *source)
 {
 	(void)epoll_ctl(loop->epoll_fd, EPOLL_CTL_DEL, source->fd, NULL);
-	for (int i = 0; i < loop->nr_batch; i++) {
+	for (int i = loop->next; i < loop->nr_batch; i++) {
 		if (loop->batch[i].data.ptr == source)
 			loop->batch[i].data.ptr = NULL;
 	}
 }
 
-/* Empty an eventfd or timerfd. Both give eight bytes and are non-blocking. */
-static bool take_count(int fd)
-{
-	uint64_t count;
-
-	return read(fd, &count, sizeof(count)) == sizeof(count);
-}
-
 static void event_ready(void *opaque, uint32_t epoll_events)
 {
-	struct loop_event *event = opaque;
+	const struct loop_event *event = opaque;
 
 	(void)epoll_events;
-	if (take_count(event->source.fd))
-		event->fn(event->opaque);
+	event->fn(event->opaque);
+}
+
+int loop_event_watch(struct loop_event *event, struct loop *loop, struct err *err)
+{
+	/* Each signal is an edge. So the count is of no interest, and nobody reads it. */
+	return loop_add(loop, &event->source, EPOLLIN | EPOLLET, err);
 }
 
 int loop_event_init(struct loop_event *event, struct loop *loop, void (*fn)(void *opaque),
@@ -131,7 +133,7 @@ int loop_event_init(struct loop_event *event, struct loop *loop, void (*fn)(void
 	};
 	if (event->source.fd < 0)
 		return err_errno(err, "eventfd");
-	return loop_add(loop, &event->source, EPOLLIN, err);
+	return loop_event_watch(event, loop, err);
 }
 
 void loop_event_signal(const struct loop_event *event)
@@ -139,7 +141,7 @@ void loop_event_signal(const struct loop_event *event)
 	uint64_t one = 1;
 	ssize_t n = write(event->source.fd, &one, sizeof(one));
 
-	/* EAGAIN: the counter is full, so the loop will wake anyway. */
+	/* It cannot fail before there were 2^64 signals. */
 	(void)n;
 }
 
@@ -149,6 +151,14 @@ void loop_event_destroy(struct loop_event *event, struct loop *loop)
 		return;
 	loop_remove(loop, &event->source);
 	close(event->source.fd);
+}
+
+/* Empty a timerfd. */
+static bool take_count(int fd)
+{
+	uint64_t count;
+
+	return read(fd, &count, sizeof(count)) == sizeof(count);
 }
 
 static void timer_ready(void *opaque, uint32_t epoll_events)

@@ -23,7 +23,7 @@ struct loop {
 	bool quit;
 	bool threaded; /* a thread of its own runs it (core/io_thread.h) */
 	struct epoll_event batch[LOOP_BATCH]; /* being delivered; see loop_remove() */
-	int nr_batch;
+	int nr_batch, next;                   /* next: the first that was not delivered */
 };
 
 /* A file descriptor and what to call when it is ready. It owns no descriptor. */
@@ -67,6 +67,8 @@ struct loop_event {
 
 int loop_event_init(struct loop_event *event, struct loop *loop, void (*fn)(void *opaque),
 		    void *opaque, struct err *err);
+/* After loop_remove(loop, &event->source); it may call `fn` once for signals of old. */
+int loop_event_watch(struct loop_event *event, struct loop *loop, struct err *err);
 void loop_event_signal(const struct loop_event *event); /* any thread */
 void loop_event_destroy(struct loop_event *event, struct loop *loop);
 

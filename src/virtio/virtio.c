@@ -224,7 +224,7 @@ void virtio_give_kick_back(struct virtio *virtio, unsigned queue)
 	if (!taken->kick_taken)
 		return;
 	taken->kick_taken = false;
-	if (loop_add(virtio->loop, &taken->kick.source, EPOLLIN, &err))
+	if (loop_event_watch(&taken->kick, virtio->loop, &err))
 		platform_warn(&virtio->warnings, "%s: queue %u: %s", virtio->name, queue,
 			      err.text);
 }

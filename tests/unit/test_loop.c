@@ -38,6 +38,12 @@ static void count_and_quit(void *opaque)
 	loop_quit(&loop);
 }
 
+static void quit_only(void *opaque)
+{
+	(void)opaque;
+	loop_quit(&loop);
+}
+
 static void test_timer(void **state)
 {
 	struct loop_timer timer;
@@ -93,6 +99,41 @@ static void test_event_from_another_thread(void **state)
 	pthread_join(thread, NULL);
 	assert_int_equal(calls, 1);
 	loop_event_destroy(&event, &loop);
+}
+
+/* Two signals in one batch, and the first quits: the other is not forgotten. */
+static void test_quit_loses_no_signal(void **state)
+{
+	struct loop_event events[2];
+	struct loop_timer deadline;
+	struct err err;
+
+	(void)state;
+	for (int i = 0; i < 2; i++)
+		assert_int_equal(
+			loop_event_init(&events[i], &loop, count_and_quit, NULL, &err),
+			0);
+	assert_int_equal(loop_timer_init(&deadline, &loop, quit_only, NULL, &err), 0);
+	loop_timer_arm(&deadline, loop_now() + 10000000000);
+	for (int i = 0; i < 2; i++)
+		loop_event_signal(&events[i]);
+	assert_int_equal(loop_run(&loop, &err), 0);
+	assert_int_equal(calls, 1);
+	assert_int_equal(loop_run(&loop, &err), 0);
+	assert_int_equal(calls, 2);
+	/* Each later signal is one more, also from the callback's own thread. */
+	for (int i = 3; i < 10; i++) {
+		loop_event_signal(&events[i % 2]);
+		assert_int_equal(loop_run(&loop, &err), 0);
+		assert_int_equal(calls, i);
+	}
+	/* And without a signal there is no call. */
+	loop_timer_arm(&deadline, loop_now() + 20000000);
+	assert_int_equal(loop_run(&loop, &err), 0);
+	assert_int_equal(calls, 9);
+	for (int i = 0; i < 2; i++)
+		loop_event_destroy(&events[i], &loop);
+	loop_timer_destroy(&deadline, &loop);
 }
 
 /* Two sources are ready in the same batch; the first one called removes the other. */
@@ -163,6 +204,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_disarmed_timer_stays_quiet, setup,
 						teardown),
 		cmocka_unit_test_setup_teardown(test_event_from_another_thread, setup,
+						teardown),
+		cmocka_unit_test_setup_teardown(test_quit_loses_no_signal, setup,
 						teardown),
 		cmocka_unit_test_setup_teardown(test_removed_source_is_not_called, setup,
 						teardown),
