@@ -9,9 +9,10 @@
  * Each device belongs to one loop. Disks and networks take turns with the I/O threads, if
  * there are any. The others move little: they belong to a loop inside the main loop.
  */
-#include <stdlib.h>
+#include <string.h>
 
 #include "arch/virtio.h"
+#include "util/fd.h"
 #include "virtio/balloon.h"
 #include "virtio/blk.h"
 #include "virtio/console.h"
@@ -208,6 +209,7 @@ int virtio_devices_build(struct virtio_devices *devices, struct vm *vm,
 	*devices = (struct virtio_devices){ .config = vm->config };
 	if (!count_devices(vm->config))
 		return 0;
+	fd_raise_limit();
 	if (make_loops(devices, vm->loop, err))
 		return -1;
 	r = build_all(&builder, err);
@@ -236,6 +238,36 @@ static const char *transport_hint(const struct vm_config *config)
 			 "CONFIG_VIRTIO_MMIO_CMDLINE_DEVICES";
 }
 
+/* Devices that one driver drives, and how many of them it has driven. */
+struct kind {
+	unsigned count, driven;
+};
+
+static struct kind kind_of(const struct virtio_devices *devices, const char *hint)
+{
+	struct kind kind = { 0 };
+
+	for (unsigned i = 0; i < devices->count; i++) {
+		if (strcmp(devices->devices[i]->driver_hint, hint) == 0) {
+			kind.count++;
+			kind.driven += devices->devices[i]->was_driven;
+		}
+	}
+	return kind;
+}
+
+/* Is it the first of its kind, and the driver for all of them missing? */
+static bool lacks_driver(const struct virtio_devices *devices, unsigned index)
+{
+	const char *hint = devices->devices[index]->driver_hint;
+
+	for (unsigned i = 0; i < index; i++) {
+		if (strcmp(devices->devices[i]->driver_hint, hint) == 0)
+			return false;
+	}
+	return !kind_of(devices, hint).driven;
+}
+
 void virtio_devices_print_hints(const struct virtio_devices *devices, FILE *out)
 {
 	unsigned driven = 0;
@@ -249,10 +281,14 @@ void virtio_devices_print_hints(const struct virtio_devices *devices, FILE *out)
 			transport_hint(devices->config));
 	for (unsigned i = 0; i < devices->count; i++) {
 		const struct virtio *virtio = devices->devices[i];
+		const unsigned more = kind_of(devices, virtio->driver_hint).count - 1;
 
-		if (!virtio->was_driven)
-			fprintf(out, "tane: the guest has not used %s: it needs %s\n",
-				virtio->name, virtio->driver_hint);
+		if (!lacks_driver(devices, i))
+			continue;
+		fprintf(out, "tane: the guest has not used %s", virtio->name);
+		if (more)
+			fprintf(out, " and %u more", more);
+		fprintf(out, ": it needs %s\n", virtio->driver_hint);
 	}
 }
 

@@ -43,6 +43,12 @@ int fd_reopen_nonblocking(int fd, int flags, struct err *err);
 ssize_t fd_try_read(int fd, void *to, size_t size);
 ssize_t fd_try_write(int fd, const void *from, size_t size);
 
+/*
+ * Allow us as many descriptors as the system lets us have. The usual limit, 1024, is for
+ * programs that use select(2); a queue of a device takes two.
+ */
+void fd_raise_limit(void);
+
 /* Make sure that 0, 1 and 2 are open, so that nothing else gets these numbers. */
 int fd_open_standard(struct err *err);
 
