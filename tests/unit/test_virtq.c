@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Virtqueues, what holds for both layouts: each test runs with a ring of either. */
+#include <poll.h>
 #include <pthread.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
 
 #include "util/state.h"
 #include "virtq_test.h"
@@ -592,6 +595,18 @@ static void test_kicks(void **state)
 			while (ring_driver_take(&f->ring, NULL) >= 0)
 				;
 		}
+		/* Refusing is refusing, wherever the device is by then. */
+		virtq_add_one(f, BUFFER, 8, RING_OUT);
+		assert_true(ring_driver_must_kick(&f->ring));
+		virtq_serve(f, 0);
+		virtq_refuse_kicks(&f->queue);
+		virtq_add_one(f, BUFFER, 8, RING_OUT);
+		assert_false(ring_driver_must_kick(&f->ring));
+		assert_true(virtq_want_kicks(&f->queue));
+		virtq_serve(f, 0);
+		assert_false(virtq_want_kicks(&f->queue));
+		while (ring_driver_take(&f->ring, NULL) >= 0)
+			;
 		/* Two at once are one kick; spurious kicks find nothing. */
 		virtq_add_one(f, BUFFER, 8, RING_OUT);
 		virtq_add_one(f, BUFFER, 8, RING_OUT);
@@ -908,6 +923,105 @@ static void test_addresses_that_change(void **state)
 	assert_int_equal(good + bad, 30000);
 }
 
+/* -- both sides at once -- */
+
+#define REQUESTS 20000u
+
+struct device_thread {
+	struct virtq_fixture *f;
+	int kick, interrupt; /* eventfds */
+	bool stuck;
+};
+
+static void ring_bell(int fd)
+{
+	const uint64_t one = 1;
+
+	assert_int_equal(write(fd, &one, sizeof(one)), sizeof(one));
+}
+
+/* false: it did not come for ages, so it was lost. */
+static bool await_bell(int fd)
+{
+	struct pollfd pollfd = { .fd = fd, .events = POLLIN };
+	uint64_t count;
+
+	return poll(&pollfd, 1, 60000) > 0 && read(fd, &count, sizeof(count)) > 0;
+}
+
+static void *serve_all(void *opaque)
+{
+	struct device_thread *d = opaque;
+	struct virtq_fixture *f = d->f;
+
+	for (unsigned done = 0; done < REQUESTS;) {
+		while (virtq_pop_one(f) == 1) {
+			virtq_push(&f->queue, &f->chain, 0);
+			if (virtq_publish(&f->queue))
+				ring_bell(d->interrupt);
+			done++;
+		}
+		if (done < REQUESTS && !virtq_want_kicks(&f->queue) &&
+		    !await_bell(d->kick)) {
+			d->stuck = true;
+			break;
+		}
+		if (done & 1)
+			virtq_refuse_kicks(&f->queue);
+	}
+	return NULL;
+}
+
+/* Take what is there; if nothing is, ask for an interrupt and look again. */
+static unsigned take_or_wait(struct device_thread *d)
+{
+	struct ring_driver *ring = &d->f->ring;
+	unsigned taken = 0;
+
+	while (ring_driver_take(ring, NULL) >= 0)
+		taken++;
+	if (taken)
+		return taken;
+	ring_driver_want_interrupts(ring, 0);
+	__atomic_thread_fence(__ATOMIC_SEQ_CST);
+	if (ring_driver_take(ring, NULL) >= 0)
+		return 1;
+	if (!await_bell(d->interrupt))
+		d->stuck = true;
+	return 0;
+}
+
+/* Rules 3 and 4 of queue.c: nobody sleeps while there is something to do. */
+static void test_no_notification_is_lost(void **state)
+{
+	struct virtq_fixture *f = *state;
+
+	for (int event_idx = 0; event_idx < 2; event_idx++) {
+		struct device_thread d = { .f = f,
+					   .kick = eventfd(0, EFD_CLOEXEC),
+					   .interrupt = eventfd(0, EFD_CLOEXEC) };
+		unsigned added = 0, taken = 0;
+		pthread_t thread;
+
+		virtq_begin(f, 4, event_idx ? EVENT_IDX : 0);
+		assert_int_equal(pthread_create(&thread, NULL, serve_all, &d), 0);
+		while (taken < REQUESTS && !d.stuck) {
+			while (added < REQUESTS &&
+			       virtq_add_one(f, BUFFER, 8, RING_OUT) >= 0) {
+				added++;
+				if (ring_driver_must_kick(&f->ring))
+					ring_bell(d.kick);
+			}
+			taken += take_or_wait(&d);
+		}
+		pthread_join(thread, NULL);
+		assert_false(d.stuck);
+		assert_string_equal(f->queue.fault, "");
+		close(d.kick);
+		close(d.interrupt);
+	}
+}
+
 #define BOTH(name)                                                                  \
 	cmocka_unit_test_prestate_setup_teardown(name, virtq_setup, virtq_teardown, \
 						 (void *)&split),                   \
@@ -944,6 +1058,7 @@ int main(void)
 		BOTH(test_hostile_states_are_refused),
 		BOTH(test_reset_forgets),
 		BOTH(test_addresses_that_change),
+		BOTH(test_no_notification_is_lost),
 	};
 
 	return cmocka_run_group_tests_name("virtq", tests, NULL, NULL);
