@@ -47,6 +47,7 @@ static const struct tables_config full = {
 	.nr_cpus = 300,
 	.uarts = { { 0x3f8, 4 }, { 0x2f8, 3 }, { 0x3e8, 4 }, { 0x2e8, 3 } },
 	.nr_uarts = 4,
+	.has_pci = true,
 	.pci_mem64 = 0x1000000000,
 	.pci_mem64_size = 0x1000000000,
 	.pci_interrupts = { { 1, 0, 17 }, { 2, 0, 18 }, { 2, 1, 19 }, { 31, 3, 18 } },
@@ -148,20 +149,23 @@ static void test_rsdp_is_aligned_behind_other_tables(void **state)
 
 static void test_rsdt_lists_what_the_xsdt_lists(void **state)
 {
-	struct built built = build(&four_uarts);
-	const uint8_t *rsdp = at_gpa(&built, built.rsdp, 36);
-	const uint8_t *rsdt = table_at(&built, load_le32(rsdp + 16), "RSDT");
-	const uint8_t *xsdt = table_at(&built, load_le64(rsdp + 24), "XSDT");
-	size_t count = (load_le32(xsdt + 4) - 36) / 8;
-	size_t i;
+	const struct tables_config *const configs[] = { &four_uarts, &full };
 
 	(void)state;
-	assert_int_equal(count, 3);
-	assert_int_equal(load_le32(rsdt + 4), 36 + 4 * count);
-	for (i = 0; i < count; i++)
-		assert_int_equal(load_le32(rsdt + 36 + 4 * i),
-				 load_le64(xsdt + 36 + 8 * i));
-	release(&built);
+	for (unsigned which = 0; which < 2; which++) {
+		struct built built = build(configs[which]);
+		const uint8_t *rsdp = at_gpa(&built, built.rsdp, 36);
+		const uint8_t *rsdt = table_at(&built, load_le32(rsdp + 16), "RSDT");
+		const uint8_t *xsdt = table_at(&built, load_le64(rsdp + 24), "XSDT");
+		const size_t count = (load_le32(xsdt + 4) - 36) / 8;
+
+		assert_int_equal(count, which ? 3 : 2); /* MCFG only with PCI */
+		assert_int_equal(load_le32(rsdt + 4), 36 + 4 * count);
+		for (size_t i = 0; i < count; i++)
+			assert_int_equal(load_le32(rsdt + 36 + 4 * i),
+					 load_le64(xsdt + 36 + 8 * i));
+		release(&built);
+	}
 }
 
 /* A register block told in an old field and in an X field, which must agree. */
@@ -436,7 +440,7 @@ static void write_file(const char *folder, const char *name, const void *data,
 /* One segment, one bus, at the address that the memory map reserves. */
 static void test_mcfg(void **state)
 {
-	struct built built = build(&four_uarts);
+	struct built built = build(&full);
 	const uint8_t *mcfg = root_entry(&built, "MCFG");
 
 	(void)state;
@@ -461,10 +465,11 @@ static char *disassemble_dsdt(const struct tables_config *config)
 	assert_non_null(text);
 	assert_non_null(mkdtemp(folder));
 	write_file(folder, "DSDT.dat", dsdt, load_le32(dsdt + 4));
-	snprintf(command, sizeof(command),
-		 "cd %s && iasl -d DSDT.dat >log 2>&1 && sed 's,//.*,,; s,/[*].*[*]/,,' DSDT.dsl | "
-		 "tr -s ' \\n' ' '; rm -r %s",
-		 folder, folder);
+	snprintf(
+		command, sizeof(command),
+		"cd %s && iasl -d DSDT.dat >log 2>&1 && sed 's,//.*,,; s,/[*].*[*]/,,' DSDT.dsl | "
+		"tr -s ' \\n' ' '; rm -r %s",
+		folder, folder);
 	out = popen(command, "r");
 	assert_non_null(out);
 	assert_true(fread(text, 1, 65535, out) > 0);
@@ -499,6 +504,7 @@ static void test_pci_and_virtio_mmio(void **state)
 		"Interrupt (ResourceConsumer, Level, ActiveHigh, Shared, ,, ) { "
 		"0x00000006, } })",
 	};
+	struct tables_config config = four_uarts;
 	char *text;
 
 	(void)state;
@@ -511,10 +517,15 @@ static void test_pci_and_virtio_mmio(void **state)
 	}
 	free(text);
 	/* No window above what the CPU can address, no device that is not there. */
-	text = disassemble_dsdt(&four_uarts);
+	config.has_pci = true;
+	text = disassemble_dsdt(&config);
 	assert_null(strstr(text, "QWordMemory"));
 	assert_null(strstr(text, "LNRO0005"));
 	assert_non_null(strstr(text, "Name (_PRT, Package (0x00) {})"));
+	free(text);
+	text = disassemble_dsdt(&four_uarts);
+	assert_null(strstr(text, "PCI"));
+	assert_null(strstr(text, "ECAM"));
 	free(text);
 }
 

@@ -7,12 +7,14 @@
  * the RSDT, which list FADT, MADT and MCFG; the FADT names FACS and DSDT.
  *
  * The tables tell a kernel what is there, and what is not, so that it need not
- * probe: no 8042, no VGA, no GPEs, no SMI (ACPI is always on), no deep sleep.
+ * probe: no 8042, no VGA, no GPEs, no SMI (ACPI is always on), no deep sleep, and no
+ * PCI if there is only a host bridge.
  * The power button is a fixed feature of the PM1 block and needs no device.
  *
  * CPUs are told by the MADT alone. Objects for 4096 of them in the namespace
  * would not fit the area, cost each boot time, and say nothing more.
  */
+#include <stddef.h>
 #include <string.h>
 
 #include "arch/x86_64/aml.h"
@@ -64,7 +66,7 @@ struct acpi_rsdp {
 
 #define RSDP_V1_SIZE 20
 
-/* The tables that both root tables list: FADT, MADT, MCFG. */
+/* The tables that both root tables list: FADT, MADT and, if there is PCI, MCFG. */
 #define ROOT_ENTRIES 3
 
 struct acpi_rsdt {
@@ -457,7 +459,8 @@ static const struct acpi_header *build_dsdt(struct tables_area *area,
 	for (i = 0; i < config->nr_uarts; i++)
 		describe_uart(&aml, i, config->uarts[i].port, config->uarts[i].irq);
 	describe_rtc(&aml);
-	describe_pci(&aml, config);
+	if (config->has_pci)
+		describe_pci(&aml, config);
 	for (i = 0; i < config->nr_virtio_mmio; i++)
 		describe_virtio_mmio(&aml, config, i);
 	aml_end(&aml);
@@ -657,12 +660,21 @@ static const struct acpi_mcfg *build_mcfg(struct tables_area *area, struct err *
 	return table;
 }
 
-static void fill_roots(const struct tables_area *area, struct acpi_rsdp *rsdp,
-		       struct acpi_rsdt *rsdt, struct acpi_xsdt *xsdt)
+/* Both root tables list the same. */
+static void add_root(const struct tables_area *area, struct acpi_rsdt *rsdt,
+		     struct acpi_xsdt *xsdt, unsigned index, const void *table)
 {
-	header_init(&rsdt->header, "RSDT", 1, sizeof(*rsdt));
+	xsdt->entry[index] = rsdt->entry[index] = tables_gpa(area, table);
+}
+
+static void fill_roots(const struct tables_area *area, struct acpi_rsdp *rsdp,
+		       struct acpi_rsdt *rsdt, struct acpi_xsdt *xsdt, unsigned entries)
+{
+	header_init(&rsdt->header, "RSDT", 1,
+		    offsetof(struct acpi_rsdt, entry) + entries * sizeof(rsdt->entry[0]));
 	header_finish(&rsdt->header);
-	header_init(&xsdt->header, "XSDT", 1, sizeof(*xsdt));
+	header_init(&xsdt->header, "XSDT", 1,
+		    offsetof(struct acpi_xsdt, entry) + entries * sizeof(xsdt->entry[0]));
 	header_finish(&xsdt->header);
 
 	memcpy(rsdp->signature, "RSD PTR ", sizeof(rsdp->signature));
@@ -685,7 +697,7 @@ int acpi_build(struct tables_area *area, const struct tables_config *config,
 	const struct acpi_header *dsdt;
 	const struct acpi_fadt *fadt;
 	const struct acpi_madt *madt;
-	const struct acpi_mcfg *mcfg;
+	const struct acpi_mcfg *mcfg = NULL;
 
 	if (!(rsdp = tables_take(area, sizeof(*rsdp), 16, "ACPI RSDP", err)) ||
 	    !(rsdt = tables_take(area, sizeof(*rsdt), 8, "ACPI RSDT", err)) ||
@@ -693,13 +705,15 @@ int acpi_build(struct tables_area *area, const struct tables_config *config,
 	    !(facs = build_facs(area, err)) || !(dsdt = build_dsdt(area, config, err)) ||
 	    !(fadt = build_fadt(area, tables_gpa(area, facs), tables_gpa(area, dsdt),
 				err)) ||
-	    !(madt = build_madt(area, config, err)) || !(mcfg = build_mcfg(area, err)))
+	    !(madt = build_madt(area, config, err)) ||
+	    (config->has_pci && !(mcfg = build_mcfg(area, err))))
 		return -1;
 
-	xsdt->entry[0] = rsdt->entry[0] = tables_gpa(area, fadt);
-	xsdt->entry[1] = rsdt->entry[1] = tables_gpa(area, madt);
-	xsdt->entry[2] = rsdt->entry[2] = tables_gpa(area, mcfg);
-	fill_roots(area, rsdp, rsdt, xsdt);
+	add_root(area, rsdt, xsdt, 0, fadt);
+	add_root(area, rsdt, xsdt, 1, madt);
+	if (mcfg)
+		add_root(area, rsdt, xsdt, 2, mcfg);
+	fill_roots(area, rsdp, rsdt, xsdt, mcfg ? 3 : 2);
 	*rsdp_gpa = tables_gpa(area, rsdp);
 	return 0;
 }

@@ -125,6 +125,8 @@ void pci_host_describe(const struct pci_host *host, struct tables_config *tables
 	for (unsigned device = 0; device < PCI_DEVICES; device++) {
 		const unsigned pins = pins_of(&host->bus, device);
 
+		if (device && host->bus.functions[device][0])
+			tables->has_pci = true;
 		for (unsigned pin = 0; pin < 4; pin++) {
 			const unsigned n = tables->nr_pci_interrupts;
 

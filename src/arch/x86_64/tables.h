@@ -8,6 +8,7 @@
 #ifndef TANE_ARCH_X86_64_TABLES_H
 #define TANE_ARCH_X86_64_TABLES_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -26,7 +27,11 @@ struct tables_config {
 	} uarts[TABLES_MAX_UARTS];
 	unsigned nr_uarts;
 
-	/* PCI: the other windows are fixed, see layout.h. */
+	/*
+	 * Is there anything on PCI? Else ACPI does not speak of it: a kernel would look
+	 * at each place of an empty bus. The other windows are fixed, see layout.h.
+	 */
+	bool has_pci;
 	uint64_t pci_mem64, pci_mem64_size; /* size 0: there is none */
 	struct {
 		uint8_t device;
@@ -77,7 +82,7 @@ uint8_t tables_ioapic_id(const struct tables_config *config);
 
 /*
  * Append the ACPI tables: RSDP (first, 16-byte aligned), RSDT, XSDT,
- * FACS, DSDT, FADT, MADT, MCFG. *rsdp_gpa gets the address of the RSDP.
+ * FACS, DSDT, FADT, MADT and, with PCI, MCFG. *rsdp_gpa gets the address of the RSDP.
  */
 int acpi_build(struct tables_area *area, const struct tables_config *config,
 	       uint64_t *rsdp_gpa, struct err *err);
