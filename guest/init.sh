@@ -5,7 +5,10 @@
 #
 # It mounts what a shell expects, says "tane: init up" on the console and in
 # the milestone register (I/O port 0xe8), and gives a shell with job control.
-# When the shell ends, so does the machine. On the kernel command line
+# When the shell ends, so does the machine; or when its power button is pressed, if the
+# kernel has the drivers button and evdev ("tools/initramfs --kernel" puts them in). Who
+# wants the button for himself ends the process whose number is in /run/power-button.
+# On the kernel command line
 #   tane.modules=NAME,NAME...  loads these modules and what they need first;
 #                      "tools/initramfs --modules" puts them in
 #   tane.run=BASE64    runs this shell script instead (base64, no line breaks)
@@ -40,6 +43,19 @@ load()
 		modprobe "$1" || echo "tane: init cannot load $1"
 }
 
+# Power off when the button is pressed: an event of 24 bytes comes from its device.
+listen_for_power_button()
+{
+	modprobe -q -a button evdev 2>/dev/null
+	event=$(sed -n '/^N: Name="Power Button"/,/^$/s/^H: .*\(event[0-9]*\).*/\1/p' \
+		/proc/bus/input/devices 2>/dev/null | head -n 1)
+	[ -c "/dev/input/$event" ] || return
+	head -c 24 "/dev/input/$event" >/dev/null || return
+	echo "tane: power button pressed"
+	sync
+	poweroff -f
+}
+
 mount -t proc proc /proc
 mount -t sysfs sys /sys
 mount -t devtmpfs dev /dev 2>/dev/null || {
@@ -70,6 +86,9 @@ if [ -c /dev/port ]; then
 elif [ -x /bin/milestone ]; then
 	milestone 1
 fi
+
+listen_for_power_button &
+echo $! >/run/power-button
 
 cd /root || cd /
 if parameter tane.run; then

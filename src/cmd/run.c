@@ -42,6 +42,9 @@
 /* A guest that was ended from outside had a fair chance to use its devices by then. */
 #define HINTS_AFTER_NS 10000000000ll
 
+/* The same signal again within this time says nothing new. */
+#define SAME_WISH_NS 200000000
+
 /* How often we look whether the terminal is ours by now. */
 #define TERMINAL_DELAY_NS 500000000
 
@@ -52,6 +55,8 @@ struct run {
 	struct loop_source signals;
 	struct loop_timer terminal; /* while the terminal is another job's */
 	bool told_keys;
+	int told_to_end; /* the last signal that meant this, 0: none; and when */
+	int64_t told_to_end_ns;
 };
 
 /* When this process began, on the clock of loop_now(), as well as it can be told. */
@@ -131,15 +136,31 @@ static int next_signal(struct run *run)
 	return 0;
 }
 
+/*
+ * timeout(1) sends its signal twice, to us and to our group; a shell may repeat the
+ * SIGHUP of its terminal. That is no impatience.
+ */
+static bool is_same_wish(struct run *run, int number)
+{
+	const int64_t now = loop_now(), since = now - run->told_to_end_ns;
+	const bool same = number == run->told_to_end && since < SAME_WISH_NS;
+
+	if (!same) {
+		run->told_to_end = number;
+		run->told_to_end_ns = now;
+	}
+	return same;
+}
+
 static void on_signal(void *opaque, uint32_t epoll_events)
 {
 	struct run *run = opaque;
 	int number = next_signal(run);
 
 	(void)epoll_events;
-	if (number)
+	if (number && !is_same_wish(run, number))
 		vm_shut_down(run->vm, number);
-	else
+	else if (!number)
 		take_terminal(run); /* after a stop; else it is raw already */
 }
 
@@ -230,11 +251,12 @@ static void drain(struct run *run, const struct vm_outcome *outcome, bool *lost)
  */
 static bool deserves_hints(const struct run *run, const struct vm_outcome *outcome)
 {
-	const int64_t age = loop_now() - run->vm->stats.first_run_ns;
+	const int64_t began = run->vm->stats.first_run_ns;
 
 	if (outcome->end == VM_DIED || outcome->end == VM_FAILED)
 		return false;
-	return outcome->end != VM_KILLED || age > HINTS_AFTER_NS;
+	return began &&
+	       (outcome->end != VM_KILLED || loop_now() - began > HINTS_AFTER_NS);
 }
 
 static int serve(struct run *run, struct err *err)

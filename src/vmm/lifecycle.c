@@ -148,6 +148,20 @@ int vm_run(struct vm *vm, struct vm_outcome *outcome, struct err *err)
 	return 0;
 }
 
+static const char *signal_name(int signal)
+{
+	switch (signal) {
+	case SIGINT:
+		return "SIGINT";
+	case SIGHUP:
+		return "SIGHUP";
+	case SIGQUIT:
+		return "SIGQUIT";
+	default:
+		return "SIGTERM";
+	}
+}
+
 void vm_shut_down(struct vm *vm, int signal)
 {
 	const bool again = vm->shutdown_signal != 0;
@@ -157,6 +171,10 @@ void vm_shut_down(struct vm *vm, int signal)
 		vm_end(vm, VM_KILLED, (uint32_t)signal, NULL);
 		return;
 	}
+	fprintf(stderr,
+		"tane: %s: power button pressed; the guest has %d seconds to power off, a "
+		"second signal ends it now\n",
+		signal_name(signal), VM_SHUTDOWN_SECONDS);
 	loop_timer_arm(&vm->shutdown_deadline,
 		       loop_now() + VM_SHUTDOWN_SECONDS * 1000000000ll);
 }

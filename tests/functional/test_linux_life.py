@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """How Linux ends a machine, begins it again, and hears its power button."""
+import os
 import signal
+import subprocess
 import time
 
 import pytest
@@ -78,6 +80,7 @@ acpi()
 	sed -n 's/^ *9: *\([0-9]*\).*acpi$/acpi \1/p' /proc/interrupts
 }
 acpi
+kill "$(cat /run/power-button)" # init's own listener
 exec 3</dev/input/event0
 echo waiting
 head -c 24 <&3 >/run/event
@@ -96,7 +99,21 @@ def test_power_button():
     tane.expect("pressed")
     assert after == before + 1
     assert tane.wait() == 0
-    assert tane.error_text() == ""
+    assert tane.error_text().startswith("tane: SIGTERM: power button pressed; ")
+
+
+def test_init_hears_the_power_button(tmp_path):
+    """What tools/initramfs makes for a kernel powers off by itself."""
+    initrd = tmp_path / "initrd"
+    subprocess.run([linux.TOOL, "--kernel", os.path.dirname(linux.kernel("cloud")), initrd],
+                   check=True)
+    tane = linux.start("until ls -l /proc/[0-9]*/fd 2>&1 | grep -q event0; do usleep 50000; done;"
+                       "echo up; sleep 1000", initrd=initrd)
+    tane.expect("up")
+    tane.signal(signal.SIGTERM)
+    tane.expect("tane: power button pressed")
+    assert tane.wait() == 0
+    assert "did not power off" not in tane.error_text()
 
 
 def test_deaf_kernel_ends_at_the_deadline():
