@@ -27,7 +27,7 @@
 #define LSR_DR     0x01
 #define DEBUG_EXIT 0xf4
 
-#define SETTLE_LOOKS 100
+#define SETTLE_LOOKS 60
 #define MAX_FAILURES 5 /* then something is broken for good */
 
 static struct virtio found[MAX_DEVICES];

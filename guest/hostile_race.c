@@ -13,7 +13,7 @@
 #define ICR_INIT    0xc4500u /* all but this CPU, assert, INIT */
 #define ICR_STARTUP 0xc4600u
 #define START_PAGE  0x70u
-#define ROUNDS      15
+#define ROUNDS      12
 #define PATIENCE    (30 * 3579545u) /* of the PM timer: 30 seconds */
 
 extern const uint8_t second_start[], second_end[];
@@ -79,29 +79,31 @@ static void end_changes(void)
 	wait_until(&second.busy, false);
 }
 
-static void fill_table(void)
+/* Three pieces for the device to read or to write, as the queue wants it. */
+static void fill_table(char shape)
 {
-	const struct desc rows[] = { { SCRATCH, 16, DESC_NEXT, 1 },
-				     { SCRATCH + 512, 512, DESC_NEXT | DESC_WRITE, 2 },
-				     { SCRATCH + 1024, 1, DESC_WRITE, 0 } };
+	static const uint32_t sizes[] = { 16, 512, 1 };
 	volatile struct desc *table = (volatile struct desc *)TABLE;
 
-	for (unsigned i = 0; i < COUNT(rows); i++) {
-		table[i].addr = rows[i].addr;
-		table[i].len = rows[i].len;
-		table[i].flags = rows[i].flags;
-		table[i].next = rows[i].next;
+	for (unsigned i = 0; i < COUNT(sizes); i++) {
+		const bool writable = shape == 'w' || (shape == 'b' && i > 0);
+
+		table[i].addr = SCRATCH + 512 * i;
+		table[i].len = sizes[i];
+		table[i].flags = (uint16_t)((writable ? DESC_WRITE : 0) |
+					    (i + 1 < COUNT(sizes) ? DESC_NEXT : 0));
+		table[i].next = (uint16_t)(i + 1);
 	}
 }
 
-/* A request of the usual kind, or one by way of a table, which suits a disk. */
+/* A request of the usual kind, or one by way of a table. */
 static void offer_round(struct victim *victim, struct ring *ring, bool indirect)
 {
 	if (!indirect) {
 		offer_usual(victim, ring, 1);
 		return;
 	}
-	fill_table();
+	fill_table(victim->kind->queues[ring->index]);
 	ring->desc[0].addr = TABLE;
 	ring->desc[0].len = 48;
 	ring->desc[0].flags = DESC_INDIRECT;
@@ -296,16 +298,15 @@ void attack_with_second_cpu(struct victim *victim)
 	for (unsigned i = 0; i < victim->nr_rings; i++) {
 		struct ring *ring = &victim->rings[i];
 
-		for (unsigned k = 0; k < COUNT(fields); k++) {
+		for (unsigned k = 0; k < COUNT(fields); k++)
 			attack(victim, ring, fields[k].name, race_field, &fields[k]);
-			attack(victim, ring, fields[k].table_name, race_table,
-			       &fields[k]);
-		}
 		attack(victim, ring, "race_request", race_request, 0);
 		attack(victim, ring, "race_avail", race_avail, 0);
 		attack(victim, ring, "race_reset", race_reset, 0);
 		attack(victim, ring, "race_queue_address", race_queue_address, 0);
 		attack(victim, ring, "race_notify", race_notify, 0);
 	}
+	for (unsigned k = 0; k < COUNT(fields); k++)
+		attack(victim, 0, fields[k].table_name, race_table, &fields[k]);
 	attack(victim, 0, "race_config", race_config, 0);
 }
