@@ -7,7 +7,7 @@
  *
  *	mmio=BASE,STRIDE,COUNT	where to look for devices on MMIO, hexadecimal
  *	only=NAME		attack this kind of device: blk net console rng balloon vsock
- *	group=NAME		only these attacks: rings registers pci device race
+ *	group=NAME		only these attacks: rings packed registers pci device race
  *	wait			wait for a byte on COM1 before the attacks and behind them
  *	debugexit		end by the debug-exit port and not by ACPI
  *
@@ -255,6 +255,8 @@ static void attack_all(struct victim *victim)
 {
 	if (is_wanted("rings", group))
 		attack_rings(victim);
+	if (is_wanted("packed", group))
+		attack_packed(victim);
 	if (is_wanted("registers", group))
 		attack_registers(victim);
 	if (is_wanted("pci", group) && victim->virtio.is_pci)

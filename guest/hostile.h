@@ -85,6 +85,7 @@ uint32_t random_number(void);
 
 /* The groups of attacks. */
 void attack_rings(struct victim *victim);
+void attack_packed(struct victim *victim);
 void attack_registers(struct victim *victim);
 void attack_pci(struct victim *victim);
 void attack_with_second_cpu(struct victim *victim);

@@ -39,8 +39,9 @@ GUEST_SOURCES = {
     "rom_io.rom": (ROM_FLAGS, ["rom_io.S"]),
     "monitor": (KERNEL_FLAGS, ["multiboot.S", "monitor.c"]),
     "hostile": (KERNEL_FLAGS, ["multiboot.S", "second_cpu.S", "virtio.c", "hostile.c",
-                               "hostile_device.c", "hostile_pci.c", "hostile_race.c",
-                               "hostile_registers.c", "hostile_ring.c"]),
+                               "hostile_device.c", "hostile_packed.c", "hostile_pci.c",
+                               "hostile_race.c", "hostile_registers.c",
+                               "hostile_ring.c"]),
 }
 
 started = []

@@ -1,6 +1,10 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """A guest that attacks its devices, guest/hostile.c: the machine survives, the attacked
-device serves again after a reset, another one serves all the time, and nothing grows."""
+device serves again after a reset, another one serves all the time, and nothing grows.
+
+In the lab an exit takes long. Where the host has a KVM, on which all of this runs as well
+(tests/run says so by TANE_HOST_KVM), the lab takes only a part: the attacks in which KVM
+has a say, or that are peculiar to a device; and all of vsock, for which it has vhost."""
 import os
 import re
 
@@ -48,6 +52,13 @@ def options_for(device, tmp_path):
     return options
 
 
+def parameters(device, transport):
+    words = f"{MMIO} only={device} wait"
+    if os.environ.get("TANE_LAB") and os.environ.get("TANE_HOST_KVM") and device != "vsock":
+        words += " group=pci" if transport == "pci" else " group=device"
+    return words
+
+
 def lines_of(text):
     """(ok or not ok, device, transport, rest) of each attack."""
     return re.findall(r"^((?:not )?ok) (\w+) (pci|mmio) (.*)$", text, re.M)
@@ -56,13 +67,14 @@ def lines_of(text):
 @pytest.mark.parametrize("transport", ["pci", "mmio"])
 @pytest.mark.parametrize("device", DEVICES)
 def test_hostile_guest(device, transport, tmp_path):
-    tane = Tane("-k", guest("hostile"), "-m", "1G", "-c", "2", "--virtio", transport,
-                *options_for(device, tmp_path), "-p", f"{MMIO} only={device} wait",
+    words = parameters(device, transport)
+    tane = Tane("-k", guest("hostile"), "-m", "1G", "-c", "2", "-p", words,
+                "--virtio", f"{transport},ring=packed", *options_for(device, tmp_path),
                 stdin="pipe")
     tane.expect("^warm$")
     before, held = outgrowth(tane.pid), belongings(tane.pid)
     tane.send("x")
-    count = int(tane.expect("^done ([0-9a-f]{8})$", 400)[1], 16)
+    count = int(tane.expect("^done ([0-9a-f]{8})$", 600)[1], 16)
     after, still_held = outgrowth(tane.pid), belongings(tane.pid)
     tane.send("x")
     assert tane.wait() == 0
@@ -71,7 +83,7 @@ def test_hostile_guest(device, transport, tmp_path):
     assert [line for line in lines if line[0] != "ok"] == []
     assert len(lines) == len(set(lines)) == count
     assert {line[2] for line in lines} == {transport}
-    assert sum(line[1] == device for line in lines) > 60
+    assert sum(line[1] == device for line in lines) > (1 if "group=" in words else 100)
 
     errors = tane.error_text().splitlines()
     assert [line for line in errors if not line.startswith("tane: ")] == []
