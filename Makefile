@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: BSD-2-Clause
 # Short names for what the scripts do; the build itself is meson's.
 #
-#	make install [PREFIX=/usr] [DESTDIR=/tmp/package]
+# "make help" lists the targets.
 
 BUILD = build
-PREFIX =
+PREFIX = /usr/local
 DESTDIR =
 
 all: $(BUILD)/build.ninja
@@ -33,10 +33,20 @@ bench:
 	@tests/bench/run
 
 install: $(BUILD)/build.ninja
-	$(if $(PREFIX),meson configure $(BUILD) -Dprefix=$(PREFIX))
+	meson configure $(BUILD) -Dprefix=$(PREFIX)
 	DESTDIR=$(DESTDIR) meson install -C $(BUILD)
 
 clean:
 	rm -rf $(BUILD)
 
-.PHONY: all demo test lint fuzz bench install clean
+help:
+	@echo "make           build $(BUILD)/tane"
+	@echo "make demo      boot a stock kernel to a shell, from nothing"
+	@echo "make test      build and test everything (tests/run --help: parts of it)"
+	@echo "make lint      static checks"
+	@echo "make fuzz      fuzz the parsers, rings and chips"
+	@echo "make bench     measure, against QEMU"
+	@echo "make install   to PREFIX ($(PREFIX)) below DESTDIR ($(or $(DESTDIR),/))"
+	@echo "make clean     remove $(BUILD)/"
+
+.PHONY: all help demo test lint fuzz bench install clean

@@ -20,19 +20,27 @@ static void print_usage(FILE *out)
 	fputs("usage: tane COMMAND [options]\n\n", out);
 	for (unsigned i = 0; i < sizeof(commands) / sizeof(commands[0]); i++)
 		fprintf(out, "  %-10s %s\n", commands[i].name, commands[i].summary);
-	fputs("\n\"tane COMMAND --help\" tells more; \"tane --version\" tells the version.\n",
+	fputs("\n\"tane help COMMAND\" tells more; \"tane version\" tells the version.\n",
 	      out);
 }
 
 static int dispatch(int argc, char **argv)
 {
 	const char *name = argc > 1 ? argv[1] : "";
+	char help[] = "--help";
 
+	/* "help run" is "run --help". */
+	if (argc == 3 && strcmp(name, "help") == 0) {
+		char *swapped[] = { argv[0], argv[2], help, NULL };
+
+		return dispatch(argc, swapped);
+	}
 	for (unsigned i = 0; i < sizeof(commands) / sizeof(commands[0]); i++) {
 		if (strcmp(name, commands[i].name) == 0)
 			return commands[i].run(argc - 1, argv + 1);
 	}
-	if (strcmp(name, "--version") == 0 || strcmp(name, "version") == 0) {
+	if (strcmp(name, "--version") == 0 || strcmp(name, "-V") == 0 ||
+	    strcmp(name, "version") == 0) {
 		puts("tane " TANE_VERSION);
 		return 0;
 	}

@@ -23,6 +23,7 @@
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/signalfd.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -259,6 +260,14 @@ static bool deserves_hints(const struct run *run, const struct vm_outcome *outco
 	       (outcome->end != VM_KILLED || loop_now() - began > HINTS_AFTER_NS);
 }
 
+static bool is_same_file(int one, int other)
+{
+	struct stat a, b;
+
+	return !fstat(one, &a) && !fstat(other, &b) && a.st_dev == b.st_dev &&
+	       a.st_ino == b.st_ino;
+}
+
 static int serve(struct run *run, struct err *err)
 {
 	struct vm_outcome outcome;
@@ -281,8 +290,12 @@ static int serve(struct run *run, struct err *err)
 		fprintf(stderr, "tane: %s\n", outcome.message);
 	if (deserves_hints(run, &outcome))
 		machine_print_hints(run->vm, stderr);
-	if (run->config.stats)
+	if (run->config.stats) {
+		/* The guest's last line may have no end. */
+		if (is_same_file(STDOUT_FILENO, STDERR_FILENO))
+			fputc('\n', stderr);
 		stats_print(run->vm, stderr);
+	}
 	return exit_status(&outcome, lost);
 }
 

@@ -4,7 +4,7 @@ import os
 
 import pytest
 
-from tane import Tane, guest, run
+from tane import PROGRAM, Tane, guest, run
 
 pytestmark = pytest.mark.anykvm
 
@@ -95,6 +95,12 @@ def test_stats_and_trace():
     assert "exit io                 10\n" in errors
     assert "exit hlt                1\n" in errors
     assert "writes 10\n" in errors
+
+
+def test_stats_begin_on_a_line_of_their_own():
+    tane = run(command=["sh", "-c", 'exec "$@" 2>&1', "sh", PROGRAM, "run", "--rom",
+                        guest("hello.rom"), "--stats"])
+    assert tane.text().startswith("Hello KVM!\ntane: statistics\n")
 
 
 def test_endless_loop_ends_by_a_signal(tmp_path):

@@ -176,7 +176,9 @@ def test_commands():
         tane = tane_command(*args)
         assert (tane.status, tane.error_text()) == (0, "")
         assert "run" in tane.text()
-    for args in (["--version"], ["version"]):
+    assert tane_command("help", "run").text() == run("--help").text()
+    assert tane_command("help", "fly").status == 2
+    for args in (["--version"], ["version"], ["-V"]):
         tane = tane_command(*args)
         assert tane.status == 0
         assert re.fullmatch(r"tane \d+\.\d+\.\d+\n", tane.text())

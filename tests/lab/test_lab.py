@@ -120,6 +120,46 @@ def test_a_reader_that_goes_away_ends_it():
         assert process.wait(10) == -signal.SIGPIPE
 
 
+def test_full_device_as_output():
+    """Not the command's status, for its output is lost; and no traceback."""
+    with open("/dev/full", "wb") as full:
+        done = subprocess.run([LAB, "--", "echo", "hi"], stdin=subprocess.DEVNULL, stdout=full,
+                              stderr=subprocess.PIPE, timeout=300, check=False)
+    assert done.returncode == 125
+    assert done.stderr == (b"lab: cannot write the command's output: "
+                           b"No space left on device\n")
+
+
+def test_ctrl_c_before_the_command_runs():
+    """The terminal is raw only when the command can have its keys."""
+    pid, fd = pty.fork()
+    if pid == 0:
+        os.execv(LAB, [LAB, "--", "sleep", "1000"])
+    deadline = time.monotonic() + 60
+    with open(f"/proc/{pid}/task/{pid}/children", encoding="ascii") as file:
+        while not is_qemu(file):
+            assert time.monotonic() < deadline
+            time.sleep(0.02)
+    os.write(fd, b"\x03")
+    while time.monotonic() < deadline and os.waitpid(pid, os.WNOHANG) == (0, 0):
+        time.sleep(0.1)
+    assert time.monotonic() < deadline
+    os.close(fd)
+
+
+def is_qemu(children):
+    """Whether QEMU is one of the processes of this file."""
+    children.seek(0)
+    for child in children.read().split():
+        try:
+            with open(f"/proc/{child}/comm", encoding="ascii") as file:
+                if file.read().startswith("qemu"):
+                    return True
+        except OSError:
+            pass
+    return False
+
+
 def test_terminal():
     pid, fd = pty.fork()
     if pid == 0:
