@@ -32,6 +32,8 @@
 #define INDIRECT     BIT(VIRTIO_F_INDIRECT_DESC)
 #define EVENT_IDX    BIT(VIRTIO_F_EVENT_IDX)
 
+static const uint64_t virtq_layouts[] = { SPLIT, PACKED };
+
 struct virtq_fixture {
 	uint64_t layout; /* SPLIT or PACKED: what a test for both runs with */
 	struct memory memory;
@@ -67,6 +69,13 @@ static inline int virtq_teardown(void **state)
 	free(f);
 	return 0;
 }
+
+/* A test that runs with a ring of either layout. */
+#define VIRTQ_BOTH(name)                                                            \
+	cmocka_unit_test_prestate_setup_teardown(name, virtq_setup, virtq_teardown, \
+						 (void *)&virtq_layouts[0]),        \
+		cmocka_unit_test_prestate_setup_teardown(                           \
+			name, virtq_setup, virtq_teardown, (void *)&virtq_layouts[1])
 
 /* A new ring of `size` entries, and the queue on it; with the layout of the fixture. */
 static inline void virtq_begin(struct virtq_fixture *f, uint16_t size, uint64_t features)
