@@ -25,8 +25,8 @@
 #define PCI_FUNCTIONS        8
 #define PCI_BARS             6
 #define PCI_CONFIG_SIZE      256u
-#define PCI_ECAM_STRIDE      4096u /* of a function; ours end at 256, see pci.c */
-#define PCI_ECAM_SIZE        (PCI_DEVICES * PCI_FUNCTIONS * PCI_ECAM_STRIDE) /* of one bus */
+#define PCI_ECAM_STRIDE      4096u       /* of a function; ours end at 256, see pci.c */
+#define PCI_ECAM_SIZE        0x100000ull /* of one bus */
 #define PCI_MAX_MSIX_VECTORS 256
 
 enum pci_bar_kind {

@@ -16,7 +16,7 @@
 
 #include "dev/pci_private.h"
 
-#define ENTRY_SIZE     16u
+#define ENTRY_SIZE     ((size_t)16)
 #define ENTRY_ADDRESS  0 /* 64 bits; the lower two are 0 (6.8.2.4) */
 #define ENTRY_DATA     8
 #define ENTRY_CONTROL  12 /* bit 0 masks the vector, the others are reserved */

@@ -125,11 +125,6 @@ static void on_power_off(void *opaque)
 	vm_end(opaque, VM_POWEROFF, 0, NULL);
 }
 
-static void on_quit(void *opaque)
-{
-	vm_end(opaque, VM_KILLED, 0, NULL);
-}
-
 static void on_debug_exit(void *opaque, uint32_t value)
 {
 	vm_end(opaque, VM_DEBUG_EXIT, value, NULL);
@@ -310,7 +305,6 @@ static void init_platform(struct vm *vm)
 	platform->wait = platform_wait;
 	platform->wake = platform_wake;
 	platform->quit = platform_quit;
-	platform->quit = on_quit;
 	platform->opaque = vm;
 }
 
