@@ -75,6 +75,7 @@ struct balloon {
 	uint64_t stats[NR_STATS];
 	bool stats_known[NR_STATS];
 
+	uint32_t most; /* that `actual` ever was: a driver that ends sets it to 0 */
 	/* Bytes since the beginning. */
 	uint64_t inflated, deflated, reported;
 	uint64_t refused; /* page numbers and ranges that are not RAM */
@@ -99,6 +100,8 @@ static void write_config(void *dev, unsigned offset, const void *data, unsigned 
 	read_config(dev, 0, config, CONFIG_SIZE);
 	memcpy(config + offset, data, size);
 	balloon->state.actual = load_le32(config + 4);
+	if (balloon->state.actual > balloon->most)
+		balloon->most = balloon->state.actual;
 }
 
 static int compare(const void *a, const void *b)
@@ -433,13 +436,12 @@ void virtio_balloon_print_stats(const struct virtio *virtio, FILE *out)
 	const struct balloon *balloon = virtio->dev;
 
 	fprintf(out,
-		"  balloon                    %" PRIu64 " KiB of %" PRIu64
-		" KiB asked for; given back %" PRIu64 " KiB, taken again %" PRIu64
+		"  balloon                    %" PRIu64 " KiB asked for, held %" PRIu64
+		" KiB at most; given back %" PRIu64 " KiB, taken again %" PRIu64
 		" KiB, reported free %" PRIu64 " KiB",
-		(uint64_t)balloon->state.actual << (PAGE_SHIFT - 10),
 		(uint64_t)balloon->state.num_pages << (PAGE_SHIFT - 10),
-		balloon->inflated >> 10, balloon->deflated >> 10,
-		balloon->reported >> 10);
+		(uint64_t)balloon->most << (PAGE_SHIFT - 10), balloon->inflated >> 10,
+		balloon->deflated >> 10, balloon->reported >> 10);
 	if (balloon->refused)
 		fprintf(out, "; %" PRIu64 " pages were not RAM", balloon->refused);
 	fputc('\n', out);

@@ -19,7 +19,7 @@
  * opens it there. What is still to be told is a few bits for each port and not a queue of
  * messages, so a driver that never takes one costs nothing.
  *
- * One port needs no MULTIPORT for another reason too: Linux before 6.15 has columns and
+ * One port needs no MULTIPORT for another reason too: Linux before 2025 has columns and
  * rows of the control message RESIZE the wrong way round, but not those of the
  * configuration space.
  */

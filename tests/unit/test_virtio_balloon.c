@@ -408,7 +408,9 @@ static void test_reset_empties_it(void **state)
 	(void)state;
 	rig_drive(&rig, 0);
 	virtio_write_config(rig.virtio, 4, "\x10\0\0\0", 4);
+	virtio_write_config(rig.virtio, 4, "\x02\0\0\0", 4);
 	rig_reset(&rig);
+	assert_reports("8192 KiB asked for, held 64 KiB at most");
 	assert_int_equal(rig_config(&rig, 4, 4), 0);
 	assert_int_equal(rig_config(&rig, 0, 4), (8 << 20) / PAGE);
 }
