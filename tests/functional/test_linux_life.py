@@ -108,8 +108,8 @@ def test_init_hears_the_power_button(tmp_path):
     subprocess.run([linux.TOOL, "--kernel", os.path.dirname(linux.kernel("cloud")), initrd],
                    check=True)
     tane = linux.start("until ls -l /proc/[0-9]*/fd 2>&1 | grep -q event0; do usleep 50000; done;"
-                       "echo up; sleep 1000", initrd=initrd)
-    tane.expect("up")
+                       "echo listening; sleep 1000", initrd=initrd)
+    tane.expect("listening")
     tane.signal(signal.SIGTERM)
     tane.expect("tane: power button pressed")
     assert tane.wait() == 0
