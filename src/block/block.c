@@ -129,10 +129,10 @@ static int open_file(struct block *block, const struct config_disk *disk, struct
 
 static int try_lock(int fd, short type)
 {
-	struct flock lock = { .l_type = type, .l_whence = SEEK_SET };
+	struct flock whole = { .l_type = type, .l_whence = SEEK_SET };
 	unsigned tries = LOCK_TRIES;
 
-	while (fcntl(fd, F_OFD_SETLK, &lock)) {
+	while (fcntl(fd, F_OFD_SETLK, &whole)) {
 		if ((errno != EAGAIN && errno != EACCES) || --tries == 0)
 			return -1;
 		/* One that was just killed: the kernel ends what it had in flight. */

@@ -304,10 +304,10 @@ static void deliver(struct user *user)
 static void turn(struct user *user)
 {
 	struct epoll_event ready[READY_BATCH];
-	int n = 0;
 
 	if (!user->held) {
-		n = epoll_wait(user->poll_fd, ready, READY_BATCH, 0);
+		int n = epoll_wait(user->poll_fd, ready, READY_BATCH, 0);
+
 		for (int i = 0; i < n; i++)
 			user->watches[ready[i].data.fd].ready = ready[i].events;
 		slirp_pollfds_poll(user->slirp, n < 0, on_get_revents, user);

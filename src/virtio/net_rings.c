@@ -354,14 +354,14 @@ void net_transmit(struct net_pair *pair)
 	struct virtq *ring = transmit_ring(pair);
 	const unsigned queue = 2 * pair->index + 1;
 	unsigned done = 0;
-	int got = 1;
 
 	if (!pair->active || !ring->state.ready)
 		return;
 	virtq_refuse_kicks(ring);
 	for (; done < TRANSMIT_BATCH; done++) {
 		if (!pair->waiting) {
-			got = transmit_pop(pair);
+			int got = transmit_pop(pair);
+
 			if (!got && virtq_want_kicks(ring))
 				continue;
 			if (got <= 0)
