@@ -92,9 +92,10 @@ void options_print_help(FILE *out)
 	      "      --trace          print each exit\n"
 	      "  -h, --help           this text\n"
 	      "\n"
-	      "Keys: Ctrl-a x ends, Ctrl-a h helps. Exit status: 0 after power off (or a reset with\n"
-	      "--no-reboot), 125 when the guest died, 2 for a wrong command line, 1 for any other\n"
-	      "failure, 128 + N when signal N ended it by force.\n",
+	      "Keys, when a console reads the terminal: Ctrl-a x ends, Ctrl-a h helps; else Ctrl-C\n"
+	      "presses the power button, and ends a ROM. Exit status: 0 after power off (or a reset\n"
+	      "with --no-reboot, a panic included), 125 when the guest died, 2 for a wrong command\n"
+	      "line, 1 for any other failure, 128 + N when signal N ended it by force.\n",
 	      out);
 }
 
