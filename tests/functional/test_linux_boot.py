@@ -147,7 +147,7 @@ def test_memory_map(boot):
 
 
 COMPLAINTS = re.compile(
-    r"ACPI (BIOS )?(Error|Warning|Exception)|ACPI: .*([Ii]nvalid|[Ff]ail|[Bb]ad )"
+    r"PCI: Fatal|ACPI (BIOS )?(Error|Warning|Exception)|ACPI: .*([Ii]nvalid|[Ff]ail|[Bb]ad )"
     r"|\[Firmware (Bug|Warn|Info)|BIOS bug|[Ff]irmware bug|MP-BIOS|BIOS has"
     r"|MPTABLE: .*(bad|not|error|invalid)|MP-table.*(bad|not|error)"
     r"|not connected to IO-APIC|nobody cared|[Ss]purious|IRQ.*not free|unexpected IRQ"
