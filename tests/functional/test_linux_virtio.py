@@ -25,13 +25,15 @@ ECHO_PORT = 1234
 
 
 def do(machine, command, seconds=tane.DEADLINE):
-    """Run a command in the waiting shell; what it printed."""
+    """Run a command in the waiting shell; what it printed. The shell echoes what it reads, in
+    lines of its own choice, but neither of the two marks."""
+    machine.send(f"echo BEGIN-$((1)); {command}; echo END-$?\n")
+    machine.expect(r"^BEGIN-1\r*\n", seconds)
     before = machine.seen
-    machine.send(f"{command}; echo END-$?\n")
     status = machine.expect(r"^END-(\d+)\r*\n", seconds)[1]
     text = machine.out[before:machine.seen].decode(errors="replace").replace("\r", "")
     assert status == b"0", f"{command}: {text}"
-    return text.partition("\n")[2].rpartition("END-")[0]
+    return text.rpartition("END-")[0]
 
 
 def memory_of(machine):
