@@ -522,8 +522,10 @@ static int boot_steps(struct boot *boot, struct cpu_entry *entry, struct err *er
 	if (load_kernel(boot, err) || load_initrds(boot, err) ||
 	    build_cmdline(boot, err) || load_tables(boot, err))
 		return -1;
+	if (put_handoff(boot, entry, err))
+		return -1;
 	warn_of_host(boot);
-	return put_handoff(boot, entry, err);
+	return 0;
 }
 
 static int load_rom(struct vm *vm, struct cpu_entry *entry, struct err *err)
