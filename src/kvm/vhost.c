@@ -18,8 +18,11 @@ static void module_name(const char *path, char *name, size_t size)
 	size_t i;
 
 	base = base ? base + 1 : path;
-	for (i = 0; base[i] && i + 1 < size; i++)
-		name[i] = base[i] == '-' ? '_' : base[i];
+	for (i = 0; base[i] && i + 1 < size; i++) {
+		name[i] = base[i];
+		if (base[i] == '-')
+			name[i] = '_';
+	}
 	name[i] = '\0';
 }
 

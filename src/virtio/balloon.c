@@ -50,7 +50,7 @@ enum {
 #define CONFIG_SIZE 8   /* 5.5.4: le32 num_pages, le32 actual */
 #define PAGE_SHIFT  12  /* 5.5.6: always, whatever the pages of guest or host are */
 
-#define MAX_PFNS   4096u /* of a chain: Linux tells 256 */
+#define MAX_PFNS   4096ull /* of a chain: Linux tells 256 */
 #define PFN_CHUNK  256u
 #define TURN_LIMIT 8u /* chains served before others get their turn */
 

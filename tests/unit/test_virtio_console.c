@@ -33,7 +33,7 @@ static struct rig rig;
 static struct vm_config config;
 static int in[2], out[2]; /* what the terminal of the tests is */
 static unsigned quits;
-static char path[] = "/tmp/test_virtio_console.XXXXXX";
+static char path[64];
 
 static void on_quit(void *opaque)
 {
@@ -64,7 +64,7 @@ static int begin(unsigned nr_ports)
 	int fd;
 
 	quits = 0;
-	strcpy(strrchr(path, '.'), ".XXXXXX");
+	snprintf(path, sizeof(path), "/tmp/test_virtio_console.XXXXXX");
 	fd = mkstemp(path);
 	if (fd < 0 || rig_init(&rig) || pipe(in) || pipe(out))
 		return -1;
