@@ -16,7 +16,8 @@
 #define ROUNDS      12
 #define PATIENCE    (30 * 3579545u) /* of the PM timer: 30 seconds */
 
-extern const uint8_t second_start[], second_end[];
+extern const uint8_t second_start[];
+extern const uint32_t second_size;
 void second_main(void);
 
 struct change {
@@ -54,8 +55,8 @@ static bool start_second_cpu(void)
 {
 	volatile uint8_t *page = (volatile uint8_t *)(START_PAGE << 12);
 
-	for (const uint8_t *from = second_start; from < second_end; from++)
-		*page++ = *from;
+	for (uint32_t i = 0; i < second_size; i++)
+		page[i] = second_start[i];
 	mem_write(ICR_HIGH, 0, 4);
 	mem_write(ICR_LOW, ICR_INIT, 4);
 	for (unsigned i = 0; i < 100; i++)

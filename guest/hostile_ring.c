@@ -149,7 +149,7 @@ static void fill_scratch(void)
 
 static bool scratch_is_untouched(void)
 {
-	volatile uint32_t *scratch = (volatile uint32_t *)SCRATCH;
+	const volatile uint32_t *scratch = (const volatile uint32_t *)SCRATCH;
 
 	for (unsigned i = 0; i < WORDS; i++)
 		if (scratch[i] != PATTERN)

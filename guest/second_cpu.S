@@ -6,7 +6,7 @@
  */
 	.text
 	.code16
-	.globl	second_start, second_end
+	.globl	second_start, second_size
 second_start:
 	cli
 	lgdtl	%cs:gdt_pointer - second_start
@@ -19,6 +19,10 @@ gdt_pointer:
 	.word	gdt_end - gdt - 1
 	.long	gdt
 second_end:
+
+	.balign	4
+second_size:
+	.long	second_end - second_start
 
 	.code32
 second_flat:
