@@ -19,6 +19,12 @@ void machine_destroy(struct vm *vm);
 /* Load the kernel or ROM into RAM, and learn where the boot CPU begins. */
 int machine_load(struct vm *vm, struct err *err);
 
+/*
+ * Reset the devices that reach RAM by themselves, and wait for what is in flight: no
+ * byte of RAM changes any more. Before RAM is given to the next guest.
+ */
+int machine_quiet_devices(struct vm *vm, struct err *err);
+
 /* Put all chips and, by their threads, all vCPUs into their power-on state. */
 int machine_reset(struct vm *vm, struct err *err);
 

@@ -5,11 +5,13 @@
  *	vm_create()  KVM -> memory and chips (machine_build) -> vCPU threads, parked
  *	vm_run()     load -> reset -> open the gate -> loop
  *	             the guest ends: power off, crash ... -> leave the loop
- *	                             reset -> clear memory, load, reset, open the gate
+ *	                             reset -> quiet devices, clear memory, load, reset,
+ *	                                      open the gate
  *	vm_destroy() the same backwards
  *
  * A reset clears RAM: the guest begins exactly as it did the first time, and
- * what it left behind costs the host nothing.
+ * what it left behind costs the host nothing. Devices work on while vCPUs are
+ * parked: a disk read or a frame for the old guest must not land in the new one.
  */
 #include <errno.h>
 #include <signal.h>
@@ -117,7 +119,8 @@ static int start(struct vm *vm, struct err *err)
 
 static int reboot(struct vm *vm, struct err *err)
 {
-	if (vcpus_pause(vm, PAUSE_TIMEOUT_MS, err) || memory_discard(&vm->memory, err))
+	if (vcpus_pause(vm, PAUSE_TIMEOUT_MS, err) || machine_quiet_devices(vm, err) ||
+	    memory_discard(&vm->memory, err))
 		return -1;
 	return start(vm, err);
 }

@@ -635,6 +635,11 @@ static int reset_vcpu(struct vcpu *vcpu, struct err *err)
 	return cpu_reset(vcpu, &vcpu->vm->machine->entry, err);
 }
 
+int machine_quiet_devices(struct vm *vm, struct err *err)
+{
+	return virtio_devices_reset(&vm->machine->virtio, RESET_TIMEOUT_MS, err);
+}
+
 /* Our chips first: they lower their lines, then KVM's chips forget them. */
 static int reset_pc(struct vm *vm, struct err *err)
 {
@@ -657,7 +662,7 @@ static int reset_pc(struct vm *vm, struct err *err)
 	post_code_reset(&m->post_code);
 	post_code_reset(&m->delay);
 	pthread_mutex_unlock(&m->lock);
-	if (virtio_devices_reset(&m->virtio, RESET_TIMEOUT_MS, err))
+	if (machine_quiet_devices(vm, err))
 		return -1;
 	pci_bus_reset(&m->pci.bus);
 
