@@ -326,9 +326,10 @@ static void warm_up(unsigned count, int but)
 			continue;
 		attacks++;
 		report(&victim, 0, "warm_up",
-		       !victim_start(&victim, 0) ? "does not start"
-		       : !victim_serves(&victim) ? "serves no request"
-						 : 0);
+		       !victim.nr_rings            ? "has too small a queue"
+		       : !victim_start(&victim, 0) ? "does not start"
+		       : !victim_serves(&victim)   ? "serves no request"
+						   : 0);
 		virtio_reset(&victim.virtio);
 	}
 }
