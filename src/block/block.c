@@ -141,7 +141,7 @@ static int try_lock(int fd, short type)
 	return 0;
 }
 
-static int lock(const struct block *block, const char *path, struct err *err)
+static int take_lock(const struct block *block, const char *path, struct err *err)
 {
 	const bool read_only = block->info.read_only;
 	unsigned budget = 2;
@@ -287,7 +287,7 @@ static int choose_engine(struct block *block, enum block_engine engine, struct e
 
 static int open_all(struct block *block, const struct config_disk *disk, struct err *err)
 {
-	if (open_file(block, disk, err) || lock(block, disk->path, err) ||
+	if (open_file(block, disk, err) || take_lock(block, disk->path, err) ||
 	    learn_blocks(block, disk, err) || learn_size(block, disk->path, err))
 		return -1;
 	if (!disk->format_raw && check_format(block, err))

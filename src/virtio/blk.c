@@ -102,7 +102,8 @@ struct blk_request {
 	uint16_t next;   /* in the list of free slots */
 };
 
-#define NO_SLOT UINT16_MAX
+#define NO_SLOT   UINT16_MAX
+#define IOVS_SIZE (sizeof(struct iovec) * QUEUE_SIZE * QUEUE_SIZE) /* of a queue */
 
 struct blk_queue {
 	struct blk *blk;
@@ -597,8 +598,7 @@ static void close_all(struct blk *blk)
 	for (unsigned i = 0; i < blk->nr_queues; i++) {
 		free(blk->queues[i].requests);
 		if (blk->queues[i].iovs)
-			munmap(blk->queues[i].iovs,
-			       sizeof(struct iovec) * QUEUE_SIZE * QUEUE_SIZE);
+			munmap(blk->queues[i].iovs, IOVS_SIZE);
 	}
 	free(blk);
 }
@@ -625,19 +625,16 @@ static const struct virtio_ops ops = {
 static int init_queue(struct blk *blk, unsigned index, struct err *err)
 {
 	struct blk_queue *queue = &blk->queues[index];
-	void *iovs = mmap(NULL, sizeof(struct iovec) * QUEUE_SIZE * QUEUE_SIZE,
-			  PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 
-	*queue = (struct blk_queue){
-		.blk = blk,
-		.index = index,
-		.requests = calloc(QUEUE_SIZE, sizeof(struct blk_request)),
-		.iovs = iovs == MAP_FAILED ? NULL : iovs,
-		.free = NO_SLOT,
-	};
 	blk->nr_queues++;
+	*queue = (struct blk_queue){ .blk = blk, .index = index, .free = NO_SLOT };
+	queue->requests = calloc(QUEUE_SIZE, sizeof(struct blk_request));
+	queue->iovs = mmap(NULL, IOVS_SIZE, PROT_READ | PROT_WRITE,
+			   MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	if (queue->iovs == MAP_FAILED)
+		queue->iovs = NULL;
 	if (!queue->requests || !queue->iovs)
-		return err_set(err, "out of memory");
+		return err_set(err, "disk \"%s\": out of memory", blk->disk->path);
 	return 0;
 }
 
@@ -652,7 +649,6 @@ static int init(struct blk *blk, struct platform *platform, unsigned index, unsi
 		.ops = &ops,
 		.dev = blk,
 		.config_size = CONFIG_SIZE,
-		.queue_sizes = sizes,
 	};
 	char name[32];
 
@@ -670,6 +666,7 @@ static int init(struct blk *blk, struct platform *platform, unsigned index, unsi
 	build_config(blk, block_info(blk->block));
 	snprintf(name, sizeof(name), "virtio-blk.%u", index);
 	setup.name = name;
+	setup.queue_sizes = sizes;
 	setup.nr_queues = nr_queues;
 	setup.offered = offered(blk, block_info(blk->block));
 	return virtio_init(&blk->virtio, platform, &setup, packed, err);

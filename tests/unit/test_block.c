@@ -577,9 +577,9 @@ static void test_loop_on_another_thread(void **state)
 	close_scratch();
 }
 
-#define ENGINE_TEST(f, engine)                              \
-	{                                                   \
-#f " " #engine, f, setup, teardown, &engine \
+#define ENGINE_TEST(f, engine)                                  \
+	{                                                       \
+#f " " #engine, (f), setup, teardown, &(engine) \
 	}
 
 #define BOTH(f) ENGINE_TEST(f, io_uring), ENGINE_TEST(f, threads)
