@@ -53,6 +53,7 @@
 #define AGAIN_DELAY_NS 500000000
 #define PTY_DRAIN_MS   1000
 #define INPUT_TURNS    64
+#define FLUSH_PIECES   32   /* of WRITE_CHUNK bytes at most, in a turn of the loop */
 #define ESCAPE_KEY     0x01 /* Ctrl-a */
 
 #define WRITE_CHUNK 4096u /* PIPE_BUF: see fd_try_write() */
@@ -251,9 +252,15 @@ static void watch_output(struct console *console, bool watch)
 static void flush(void *opaque)
 {
 	struct console *console = opaque;
+	unsigned pieces = 0;
 
-	while (write_piece(console))
-		;
+	/* A guest that never stops shall not keep the loop from others. */
+	while (write_piece(console)) {
+		if (++pieces == FLUSH_PIECES) {
+			loop_event_signal(&console->urgent);
+			break;
+		}
+	}
 	watch_output(console, !output_is_empty(console) && !console->absent);
 }
 

@@ -59,10 +59,23 @@ static bool send_break(void *opaque)
 	return true;
 }
 
+static bool chatters;
+
+/* As a guest that goes on at once, and never ends, or nearly. */
+static void chatter(void)
+{
+	static const uint8_t text[1024];
+
+	while (writables < 1000 && console_write(&console, text, sizeof(text)))
+		;
+}
+
 static void writable(void *opaque)
 {
 	(void)opaque;
 	writables++;
+	if (chatters)
+		chatter();
 }
 
 static void quit(void *opaque)
@@ -94,6 +107,7 @@ static int open_console(unsigned flags)
 	struct err err;
 
 	nr_received = breaks = quits = writables = signals = 0;
+	chatters = false;
 	room_left = 16;
 	want = SIZE_MAX;
 	return pipe(in) || pipe(out) || loop_init(&loop, &err) ||
@@ -217,6 +231,27 @@ static void test_write_takes_what_fits(void **state)
 	assert_memory_equal(got, text, sizeof(text));
 	assert_true(writables >= 1);
 	assert_int_equal(console.lost, 0);
+}
+
+/* A guest that prints without end, to a reader that takes it all: others get a turn. */
+static void test_endless_output_leaves_turns(void **state)
+{
+	const int null = open("/dev/null", O_WRONLY | O_CLOEXEC);
+	struct err err;
+
+	(void)state;
+	console_destroy(&console);
+	assert_int_equal(console_init(&console, &loop, -1, null, 0, &ops, NULL, &err), 0);
+	chatters = true;
+	chatter();
+	assert_int_equal(loop_turn(&loop, 1000, &err), 0);
+	assert_in_range(writables, 1, 100);
+	/* And the rest is not forgotten. */
+	chatters = false;
+	for (unsigned i = 0; console.used && i < 1000; i++)
+		assert_int_equal(loop_turn(&loop, 1000, &err), 0);
+	assert_int_equal(console.used, 0);
+	close(null);
 }
 
 static void test_reader_gone(void **state)
@@ -498,6 +533,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_slow_reader_loses_nothing, setup,
 						teardown),
 		cmocka_unit_test_setup_teardown(test_write_takes_what_fits, setup,
+						teardown),
+		cmocka_unit_test_setup_teardown(test_endless_output_leaves_turns, setup,
 						teardown),
 		cmocka_unit_test_setup_teardown(test_reader_gone, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_input_waits_for_room, setup,
