@@ -172,6 +172,8 @@ static void parse_ipv4(struct frame_info *info, struct bytes packet)
 		return;
 	if (packet.data[16] == 127 || packet.data[16] == 0)
 		return;
+	if (!packet.data[9]) /* none; and 0 is how we say ARP */
+		return;
 	info->protocol = packet.data[9];
 	memcpy(info->source, packet.data + 12, 4);
 	memcpy(info->destination, packet.data + 16, 4);

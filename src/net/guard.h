@@ -45,7 +45,10 @@ uint32_t guard_address(const struct guard *guard, unsigned node);
 /* Set the members up to forwards_udp, then call this. `now` in ns. */
 void guard_init(struct guard *guard, int64_t now);
 
-/* May this frame of the guest, of `size` bytes, go to libslirp? */
+/*
+ * May this frame of the guest go to libslirp? `size` is what it would take in memory
+ * there, if it is a fragment and kept.
+ */
 bool guard_allows(struct guard *guard, const struct frame_info *info, size_t size,
 		  int64_t now);
 

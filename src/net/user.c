@@ -51,6 +51,8 @@
 
 #define READY_BATCH 64 /* sockets served in a turn */
 
+#define BUFFER_OVERHEAD 256u /* of libslirp and malloc(), for each frame that it keeps */
+
 enum flow {
 	FLOW_NONE,
 	FLOW_TCP,
@@ -433,18 +435,37 @@ static bool flow_allowed(struct user *user, enum flow flow)
 	return true;
 }
 
+/* What the datagram may begin, of which this is a part: any of them may be the last. */
+static bool fragment_allowed(struct user *user, uint8_t protocol)
+{
+	switch (protocol) {
+	case IPPROTO_TCP:
+		return flow_allowed(user, FLOW_TCP);
+	case IPPROTO_UDP:
+		return flow_allowed(user, FLOW_UDP);
+	case IPPROTO_ICMP:
+		return flow_allowed(user, FLOW_ICMP);
+	default:
+		return false;
+	}
+}
+
 static bool frame_allowed(struct user *user, struct bytes frame)
 {
 	const struct frame_info info = frame_parse(frame);
+	/* libslirp keeps a frame in a buffer for the longest, however short it is. */
+	const size_t longest = user->mtu + FRAME_HEADER;
+	const size_t size = frame.size > longest ? frame.size : longest;
 
-	if (!guard_allows(&user->guard, &info, frame.size, loop_now()))
+	if (!guard_allows(&user->guard, &info, size + BUFFER_OVERHEAD, loop_now()))
 		return false;
 	switch (info.kind) {
 	case FRAME_TCP_OPEN:
 		return flow_allowed(user, FLOW_TCP);
 	case FRAME_UDP:
-	case FRAME_FRAGMENT:
 		return flow_allowed(user, FLOW_UDP);
+	case FRAME_FRAGMENT:
+		return fragment_allowed(user, info.protocol);
 	case FRAME_PING:
 		return flow_allowed(user, FLOW_ICMP);
 	default:

@@ -134,6 +134,8 @@ static void test_addresses_of_this_host(void **state)
 		assert_int_equal(frame_parse(make6(frame, TCP, bad6[i], 2)).kind,
 				 FRAME_BAD);
 	}
+	/* Of no protocol, which is not to be taken for ARP, in a fragment least of all. */
+	assert_int_equal(frame_parse(make4(frame, 0, "192.0.2.1", 1, 2)).kind, FRAME_BAD);
 	assert_int_equal(frame_parse(make4(frame, TCP, "128.0.0.1", 1, 2)).kind,
 			 FRAME_TCP_OPEN);
 	assert_int_equal(frame_parse(make6(frame, TCP, "::2", 2)).kind, FRAME_TCP_OPEN);

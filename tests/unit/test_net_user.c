@@ -835,6 +835,76 @@ static void test_bounded_sockets(void **state)
 	assert_int_equal(lowest_free(), at_first);
 }
 
+/* The part of `whole` from byte `from` of its payload on, which is its `id`th datagram. */
+static void send_fragment(struct guest *guest, const uint8_t *whole, unsigned id,
+			  size_t from, size_t size, bool more)
+{
+	uint8_t frame[256] = { 0 };
+	uint8_t *ip = frame + 14;
+
+	memcpy(frame, whole, 34);
+	memcpy(frame + 34, whole + 34 + from, size);
+	put16(ip + 2, (unsigned)(20 + size));
+	put16(ip + 4, id);
+	put16(ip + 6, (unsigned)(from / 8) | (more ? 0x2000u : 0));
+	put16(ip + 10, 0);
+	put16(ip + 10, (uint16_t)~fold(add_up(0, ip, 20)));
+	send_frame(guest, frame, 34 + size, NULL);
+}
+
+/* Nor does it help to begin them in two fragments each. */
+static void test_fragments_make_no_more_sockets(void **state)
+{
+	const int at_first = lowest_free();
+	struct config_net config = { .fd = -1, .loopback = true };
+	struct guest *guest = plug(&config);
+	int server = host_socket(SOCK_STREAM, true, &guest->peer_port);
+	const int before = lowest_free();
+	uint8_t frame[64];
+
+	(void)state;
+	for (unsigned i = 0; i < 800; i++) {
+		guest->own_port = (uint16_t)(2000 + i);
+		tcp(frame, guest, SYN, NULL, 0);
+		send_fragment(guest, frame, i, 0, 16, true);
+		send_fragment(guest, frame, i, 16, 4, false);
+	}
+	assert_in_range(lowest_free() - before, 100, 400);
+	close(server);
+	unplug(guest);
+	assert_int_equal(lowest_free(), at_first);
+}
+
+static size_t resident(void)
+{
+	FILE *file = fopen("/proc/self/statm", "re");
+	unsigned long size, pages;
+
+	assert_non_null(file);
+	assert_int_equal(fscanf(file, "%lu %lu", &size, &pages), 2);
+	fclose(file);
+	return pages * 4096;
+}
+
+/* Fragments whose rest never comes take a bounded amount of memory, of any protocol. */
+static void test_fragments_take_bounded_memory(void **state)
+{
+	static const uint8_t protocols[] = { 17, 6, 0, 41 };
+	struct config_net config = { .fd = -1 };
+	struct guest *guest = plug(&config);
+	const size_t before = resident();
+	uint8_t frame[8192];
+
+	(void)state;
+	memset(frame, 0, sizeof(frame));
+	for (unsigned i = 0; i < 40000; i++) {
+		ipv4(frame, GUEST, 0xc0000201, protocols[i / 500 % 4], 8);
+		send_fragment(guest, frame, i / 500, 8 * (i % 500), 8, true);
+	}
+	assert_in_range(resident() - before, 0, 20 << 20);
+	unplug(guest);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -852,6 +922,8 @@ int main(void)
 		cmocka_unit_test(test_checksum_flag),
 		cmocka_unit_test(test_hostile_frames),
 		cmocka_unit_test(test_bounded_sockets),
+		cmocka_unit_test(test_fragments_make_no_more_sockets),
+		cmocka_unit_test(test_fragments_take_bounded_memory),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
