@@ -364,6 +364,11 @@ struct block_request *block_take(struct block *block)
 
 void block_finish(struct block *block, struct block_request *request, int error)
 {
+	if (request->op == BLOCK_FLUSH && !block->direct) {
+		if (error && !block->lost)
+			block->lost = error;
+		error = block->lost;
+	}
 	block->delivered = true;
 	request->done(request, error);
 }

@@ -19,7 +19,8 @@
 enum block_op {
 	BLOCK_READ,
 	BLOCK_WRITE,
-	BLOCK_FLUSH,        /* all writes that were done() before are durable */
+	BLOCK_FLUSH,        /* all writes that were done() before are durable; once it
+			     * failed it fails for ever, but with O_DIRECT */
 	BLOCK_DISCARD,      /* the contents do not matter any more; a hint */
 	BLOCK_WRITE_ZEROES, /* reads zeroes from now on */
 };

@@ -29,6 +29,12 @@ struct block {
 	/* Learnt on the way: the file system cannot do that. Atomic. */
 	bool no_punch, no_zero_range;
 
+	/*
+	 * A flush failed, with this errno: what the page cache lost then it takes for clean,
+	 * and the next fdatasync() says that all is well. So none is believed any more.
+	 */
+	int lost;
+
 	/* Submitted, and not yet taken by an engine. */
 	struct block_request *first, **last;
 

@@ -11,9 +11,9 @@
  *	done	write the status, push; in any order
  *	batch	publish once, for all that was done in a wake-up
  *
- * Each queue has as many slots for requests as its ring has entries, so a request
- * always finds one. They are reserved and not touched; few are in use at a time, always
- * the same.
+ * Each queue has one slot more than its ring has entries, so that there always is one to
+ * pop into: what a full ring has to say, if anything, is for the ring to judge. They are
+ * reserved and not touched; few are in use at a time, always the same.
  *
  * Durability (5.2.6.2): a driver that took FLUSH, and has not turned the cache off by
  * CONFIG_WCE, has a write acknowledged when the host has taken it, and asks
@@ -82,6 +82,7 @@ enum {
 #define FLAG_UNMAP  1u
 
 #define QUEUE_SIZE 256u
+#define SLOTS      (QUEUE_SIZE + 1)
 /* The header and the status have a descriptor each. 254 pages and 1 MiB of data. */
 #define SEG_MAX (QUEUE_SIZE - 2)
 
@@ -103,12 +104,12 @@ struct blk_request {
 };
 
 #define NO_SLOT   UINT16_MAX
-#define IOVS_SIZE (sizeof(struct iovec) * QUEUE_SIZE * QUEUE_SIZE) /* of a queue */
+#define IOVS_SIZE (sizeof(struct iovec) * QUEUE_SIZE * SLOTS) /* of a queue */
 
 struct blk_queue {
 	struct blk *blk;
 	unsigned index;
-	struct blk_request *requests; /* QUEUE_SIZE of them ... */
+	struct blk_request *requests; /* SLOTS of them ... */
 	struct iovec *iovs;           /* ... with QUEUE_SIZE segments each; mapped */
 	uint16_t free;                /* slots that were in use, or NO_SLOT */
 	uint16_t fresh;               /* slots from here on never were */
@@ -212,7 +213,7 @@ static struct blk_request *take_slot(struct blk_queue *queue)
 
 	if (slot != NO_SLOT) {
 		queue->free = queue->requests[slot].next;
-	} else if (queue->fresh < QUEUE_SIZE) {
+	} else if (queue->fresh < SLOTS) {
 		slot = queue->fresh++;
 	} else {
 		return NULL;
@@ -477,9 +478,9 @@ static int serve_one(struct blk_queue *queue)
 	const struct iovec *last;
 	int status;
 
-	/* As many slots as ring entries: the ring would not have given us one more. */
+	/* Not 0, for which the caller would ask for kicks and look again, for ever. */
 	if (!request)
-		return 0;
+		return -1;
 	chain = &request->chain;
 	status = virtq_pop(ring_of(queue), chain);
 	if (status <= 0) {
@@ -628,7 +629,7 @@ static int init_queue(struct blk *blk, unsigned index, struct err *err)
 
 	blk->nr_queues++;
 	*queue = (struct blk_queue){ .blk = blk, .index = index, .free = NO_SLOT };
-	queue->requests = calloc(QUEUE_SIZE, sizeof(struct blk_request));
+	queue->requests = calloc(SLOTS, sizeof(struct blk_request));
 	queue->iovs = mmap(NULL, IOVS_SIZE, PROT_READ | PROT_WRITE,
 			   MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	if (queue->iovs == MAP_FAILED)

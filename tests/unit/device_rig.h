@@ -157,7 +157,7 @@ static inline void rig_kick(struct rig *rig, unsigned queue)
 }
 
 /* As a driver does: features, rings, DRIVER_OK. VERSION_1 goes without saying. */
-static inline void rig_drive(struct rig *rig, uint64_t features)
+static inline void rig_drive_ring(struct rig *rig, uint64_t features, uint16_t ring_size)
 {
 	struct virtio *virtio = rig->virtio;
 
@@ -169,12 +169,17 @@ static inline void rig_drive(struct rig *rig, uint64_t features)
 	assert_true(virtio->status & VIRTIO_STATUS_FEATURES_OK);
 	for (unsigned i = 0; i < virtio->nr_queues; i++) {
 		assert_int_equal(ring_driver_init(&rig->rings[i], &rig->memory,
-						  RIG_RING(i), RIG_RING_SIZE, features),
+						  RIG_RING(i), ring_size, features),
 				 0);
 		ring_driver_set_up(&rig->rings[i], &virtio->queues[i].ring);
 	}
 	virtio_set_status(virtio, virtio->status | VIRTIO_STATUS_DRIVER_OK);
 	rig_settle(rig);
+}
+
+static inline void rig_drive(struct rig *rig, uint64_t features)
+{
+	rig_drive_ring(rig, features, RIG_RING_SIZE);
 }
 
 static inline void rig_reset(struct rig *rig)

@@ -674,8 +674,26 @@ static void test_flush(void **state)
 	assert_int_equal(syncs(), 0);
 	assert_int_equal(run(T_FLUSH, 0, NULL, 0, 0), S_OK);
 	assert_int_equal(syncs(), 1);
+}
+
+/*
+ * The kernel tells once that it could not write, to whoever asks first, and then takes
+ * what it lost for clean. To a driver that asks again nothing is durable any more.
+ */
+static void test_a_flush_that_failed(void **state)
+{
+	(void)state;
+	attach(1);
+	rig_drive(&rig, F_USUAL);
+	assert_int_equal(run(T_OUT, 0, contents, 512, 0), S_OK);
 	fail_syncs(EIO);
 	assert_int_equal(run(T_FLUSH, 0, NULL, 0, 0), S_IOERR);
+	fail_syncs(0);
+	assert_int_equal(run(T_FLUSH, 0, NULL, 0, 0), S_IOERR);
+	assert_int_equal(run(T_IN, 0, NULL, 0, 512), S_OK);
+	rig_reset(&rig);
+	rig_drive(&rig, 0);
+	assert_int_equal(run(T_OUT, 0, contents, 512, 0), S_IOERR);
 }
 
 /* 5.2.6.2: a driver without FLUSH cannot ask, so each write is durable. */
@@ -704,8 +722,7 @@ static void test_write_through_without_flush(void **state)
 	assert_int_equal(status_of(&request), S_OK);
 	fail_syncs(EIO);
 	assert_int_equal(run(T_OUT, 0, contents, 512, 0), S_IOERR);
-	fail_syncs(0);
-	assert_int_equal(run_range(T_WRITE_ZEROES, 0, 1, 0), S_OK);
+	assert_int_equal(run_range(T_WRITE_ZEROES, 0, 1, 0), S_IOERR);
 	assert_int_equal(syncs(), 4);
 }
 
@@ -804,6 +821,52 @@ static void test_reset_in_flight(void **state)
 		rig_drive(&rig, F_USUAL);
 	}
 	assert_int_equal(run(T_IN, 0, NULL, 0, 512), S_OK);
+}
+
+/*
+ * All entries of the largest ring are in flight, and the driver says that there is one
+ * more. That breaks the ring; above all we do not wait for it in a circle, where nothing
+ * that is in flight could ever end.
+ */
+static void more_than_the_ring_as(uint64_t features)
+{
+	struct ring_driver *ring = &rig.rings[0];
+	const uint8_t out[16] = { T_FLUSH };
+	unsigned queue_size;
+
+	disk.queues = 1;
+	attach(1);
+	queue_size = rig.virtio->queues[0].ring.max_size;
+	rig_drive_ring(&rig, F_USUAL | F_INDIRECT | features, (uint16_t)queue_size);
+	hold_syncs(true);
+	for (unsigned i = 0; i < queue_size; i++)
+		add_chain(0, out, 16, 1, 1, true);
+	virtio_kick(rig.virtio, 0);
+	rig_wait_until(&rig, rig.virtio->queues[0].ring.in_flight == queue_size);
+	assert_false(rig_is_broken(&rig));
+	if (features & F_PACKED)
+		ring_driver_add_packed(ring, ring->heap, 512, 0, 0);
+	else
+		ring_driver_add_head(ring, 0);
+	alarm(20);
+	virtio_kick(rig.virtio, 0);
+	rig_wait_until(&rig, rig_is_broken(&rig));
+	alarm(0);
+	hold_syncs(false);
+	virtio_set_status(rig.virtio, 0);
+	rig_wait_until(&rig, rig.virtio->status == 0);
+}
+
+static void test_more_than_the_ring(void **state)
+{
+	(void)state;
+	more_than_the_ring_as(0);
+}
+
+static void test_more_than_the_packed_ring(void **state)
+{
+	(void)state;
+	more_than_the_ring_as(F_PACKED);
 }
 
 /* The VM ends in the middle of it. */
@@ -918,11 +981,14 @@ int main(void)
 		RIG_TEST(test_ranges_of_wrong_sizes),
 		RIG_TEST(test_ranges_that_were_not_agreed),
 		RIG_TEST(test_flush),
+		RIG_TEST(test_a_flush_that_failed),
 		RIG_TEST(test_write_through_without_flush),
 		RIG_TEST(test_cache_mode),
 		RIG_TEST(test_out_of_order),
 		RIG_TEST(test_reset_in_flight),
 		RIG_TEST(test_end_in_flight),
+		RIG_TEST(test_more_than_the_ring),
+		RIG_TEST(test_more_than_the_packed_ring),
 		RIG_TEST(test_many_requests),
 		RIG_TEST(test_errors_of_the_host),
 		RIG_TEST(test_save_and_load),
