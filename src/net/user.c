@@ -604,6 +604,7 @@ static int check_config(const struct config_net *net, struct err *err)
 {
 	const unsigned prefix = net->prefix ? net->prefix : 24;
 	const uint32_t mask = UINT32_MAX << (32 - (prefix & 31));
+	const uint32_t first = ntohl(net->network) >> 24;
 
 	if (prefix < MIN_PREFIX || prefix > MAX_PREFIX)
 		return err_set(err, "-n user: net=.../%u: /%u to /%u are possible",
@@ -612,6 +613,12 @@ static int check_config(const struct config_net *net, struct err *err)
 		return err_set(err,
 			       "-n user: net=: the address has bits behind the first %u",
 			       prefix);
+	/* RFC 6890: this host, loopback, and what is not for hosts. No frame would pass. */
+	if ((net->prefix && first == 0) || first == 127 || first >= 224)
+		return err_set(err,
+			       "-n user: net=: %u.0.0.0/8 is no network for hosts "
+			       "(10.0.2.0/24)",
+			       first);
 	/* Limits of libslirp (and RFC 791). */
 	if (net->mtu && (net->mtu < 68 || net->mtu > 65521))
 		return err_set(err, "-n user: mtu=%u: 68 to 65521 are possible",

@@ -510,6 +510,10 @@ static void test_refused_configurations(void **state)
 		{ { .prefix = 28 }, "/28" },
 		{ { .prefix = 7 }, "/7" },
 		{ { .network = htonl(0x0a000201) }, "bits" },
+		{ { .prefix = 8 }, "no network" },
+		{ { .network = htonl(0x00010000), .prefix = 16 }, "no network" },
+		{ { .network = htonl(0x7f000000), .prefix = 8 }, "no network" },
+		{ { .network = htonl(0xe0000000), .prefix = 24 }, "no network" },
 		{ { .mtu = 67 }, "mtu=67" },
 		{ { .mtu = 65522 }, "mtu=65522" },
 	};
