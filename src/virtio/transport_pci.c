@@ -90,8 +90,12 @@ static void interrupt(void *transport, int queue)
 						     : &pci->regs.vectors[queue]);
 
 	if (pci_msix_enabled(&pci->function)) {
-		if (vector != VIRTIO_NO_VECTOR)
-			pci_msix_signal(&pci->function, vector);
+		if (vector == VIRTIO_NO_VECTOR)
+			return;
+		/* 4.1.4.5.1: this bit is set for messages too; the line stays as it is. */
+		if (is_config)
+			__atomic_fetch_or(&pci->regs.isr, ISR_CONFIG, __ATOMIC_SEQ_CST);
+		pci_msix_signal(&pci->function, vector);
 		return;
 	}
 	__atomic_fetch_or(&pci->regs.isr, is_config ? ISR_CONFIG : ISR_QUEUE,
