@@ -166,7 +166,7 @@ static void parse_ipv4(struct frame_info *info, struct bytes packet)
 
 	if (packet.size < IPV4_HEADER)
 		return;
-	header = (packet.data[0] & 15u) * 4u;
+	header = (size_t)(packet.data[0] & 15) * 4;
 	if (header < IPV4_HEADER ||
 	    !bytes_slice(packet, header, packet.size - header, &payload))
 		return;

@@ -319,9 +319,9 @@ static int init_virtio(struct net_card *card, struct platform *platform, unsigne
 	};
 
 	(void)snprintf(name, sizeof(name), "virtio-net.%u", index);
-	for (unsigned i = 0; i < 2 * card->nr_pairs; i++)
+	for (unsigned i = 0; i + 1 < setup.nr_queues; i++)
 		sizes[i] = NET_QUEUE_SIZE;
-	sizes[2 * card->nr_pairs] = NET_CONTROL_SIZE;
+	sizes[setup.nr_queues - 1] = NET_CONTROL_SIZE;
 	return virtio_init(&card->virtio, platform, &setup, packed, err);
 }
 

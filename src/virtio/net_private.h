@@ -95,6 +95,11 @@ struct net_card {
 	struct net_pair pairs[];
 };
 
+static inline struct virtq *net_ring(struct net_card *card, unsigned queue)
+{
+	return &card->virtio.queues[queue].ring;
+}
+
 /* -- net.c -- */
 
 /* Begin or stop to use pairs. -1: the back end could not, `pairs` did not change. */

@@ -40,12 +40,12 @@
 
 static struct virtq *receive_ring(const struct net_pair *pair)
 {
-	return &pair->card->virtio.queues[2 * pair->index].ring;
+	return net_ring(pair->card, 2 * pair->index);
 }
 
 static struct virtq *transmit_ring(const struct net_pair *pair)
 {
-	return &pair->card->virtio.queues[2 * pair->index + 1].ring;
+	return net_ring(pair->card, 2 * pair->index + 1);
 }
 
 static void ring_broken(struct net_pair *pair, const struct virtq *ring)

@@ -50,10 +50,10 @@ void net_vhost_init_rings(struct net_card *card)
 	}
 }
 
-static bool is_ready(const struct net_card *card, unsigned pair)
+static bool is_ready(struct net_card *card, unsigned pair)
 {
-	return card->virtio.queues[2 * pair].ring.state.ready &&
-	       card->virtio.queues[2 * pair + 1].ring.state.ready;
+	return net_ring(card, 2 * pair)->state.ready &&
+	       net_ring(card, 2 * pair + 1)->state.ready;
 }
 
 static int start_pair(struct net_pair *pair, struct err *err)

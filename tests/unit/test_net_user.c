@@ -646,7 +646,7 @@ static void test_udp_both_ways(void **state)
 	assert_int_equal(send(fd, "\1\2\3\4", 4, 0), 4);
 	turn_until(guest, guest->datagrams == 1);
 	assert_int_equal(guest->last_datagram, 0x01020304);
-	memcpy(frame + 42, "pong", 4);
+	put32(frame + 42, 0x706f6e67); /* "pong" */
 	send_frame(guest, frame, udp(frame, GUEST, GATEWAY, PORT, guest->peer_port, 4),
 		   NULL);
 	turn_until(guest, recv(fd, answer, sizeof(answer), 0) == 4);

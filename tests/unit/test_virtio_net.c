@@ -295,7 +295,7 @@ static void test_default_mac(void **state)
 
 		own->backend.ops = &wire_ops;
 		own->backend.info.queues = 1;
-		strcpy(own->backend.info.name, names[i]);
+		(void)snprintf(own->backend.info.name, NET_NAME_SIZE, "%s", names[i]);
 		other = virtio_net_new_on(&rig.platform, &own->backend, &net, 0, false,
 					  &err);
 		assert_non_null(other);
