@@ -325,7 +325,7 @@ void virtio_devices_print_stats(const struct virtio_devices *devices, FILE *out)
 	}
 }
 
-void virtio_devices_destroy(struct virtio_devices *devices)
+bool virtio_devices_destroy(struct virtio_devices *devices)
 {
 	struct err err;
 	bool is_quiet = true;
@@ -342,6 +342,7 @@ void virtio_devices_destroy(struct virtio_devices *devices)
 	for (unsigned i = 0; i < devices->nr_loops; i++)
 		io_thread_destroy(&devices->loops[i]);
 	devices->nr_loops = 0;
+	return is_quiet;
 }
 
 size_t virtio_mmio_params(const struct virtio_mmio_places *places, unsigned count,

@@ -65,8 +65,11 @@ void virtio_devices_drain(struct virtio_devices *devices,
 /* What devices have counted, for --stats, when they are served no more. */
 void virtio_devices_print_stats(const struct virtio_devices *devices, FILE *out);
 
-/* Waits for requests in flight, ends the threads, frees. No vCPU runs. Zeroes are fine. */
-void virtio_devices_destroy(struct virtio_devices *devices);
+/*
+ * Waits for requests in flight, ends the threads, frees. No vCPU runs. Zeroes are fine.
+ * false: the host did not finish some requests in time; they still use guest memory.
+ */
+bool virtio_devices_destroy(struct virtio_devices *devices);
 
 /*
  * What tells a Linux kernel that reads no ACPI tables where `count` devices are, to be

@@ -64,7 +64,7 @@ enum flow {
 /* Sockets of each kind. A TCP socket has two buffers of 128 KiB. */
 static const unsigned flow_limit[FLOWS] = {
 	[FLOW_TCP] = 384,
-	[FLOW_UDP] = 1024, /* a name server has many short ones; they cost little */
+	[FLOW_UDP] = 512, /* many are short: a resolver takes a new one for each question */
 	[FLOW_ICMP] = 64,
 };
 

@@ -832,7 +832,7 @@ static void test_bounded_sockets(void **state)
 		send_frame(guest, frame,
 			   udp(frame, GUEST, GATEWAY, 2000 + i, udp_port, 4), NULL);
 	}
-	assert_in_range(lowest_free() - before, 300, 800);
+	assert_in_range(lowest_free() - before, 300, 1000);
 	close(server);
 	close(receiver);
 	unplug(guest);

@@ -210,6 +210,34 @@ static void test_threads_by_default(void **state)
 	assert_int_equal(read32(0, VIRTIO_MMIO_STATUS), 0);
 }
 
+static bool never_stops(void *dev)
+{
+	(void)dev;
+	return false;
+}
+
+/* The host never finishes a request: its device and guest memory must stay. */
+static void test_request_without_end(void **state)
+{
+	struct virtio_ops stuck_ops;
+	struct virtio *stuck;
+	struct err err;
+
+	(void)state;
+	config.rng = true;
+	config.io_threads = 0;
+	assert_int_equal(build(&err), 0);
+	stuck = devices.devices[0];
+	stuck_ops = *stuck->ops;
+	stuck_ops.stop = never_stops;
+	stuck->ops = &stuck_ops;
+	drive(0);
+	assert_int_equal(loop_turn(&loop, 0, &err), 0);
+	assert_true(stuck->started);
+	assert_false(virtio_devices_destroy(&devices));
+	virtio_free(stuck);
+}
+
 static void test_no_room(void **state)
 {
 	struct err err;
@@ -282,6 +310,7 @@ int main(void)
 		TEST(test_order),
 		TEST(test_threads_take_turns),
 		TEST(test_threads_by_default),
+		TEST(test_request_without_end),
 		TEST(test_no_room),
 		TEST(test_missing_file),
 		TEST(test_hints),

@@ -550,7 +550,9 @@ void machine_destroy(struct vm *vm)
 
 	if (!machine)
 		return;
-	virtio_devices_destroy(&machine->virtio);
+	/* The host still reads or writes guest memory: leave it mapped until we are gone. */
+	if (!virtio_devices_destroy(&machine->virtio))
+		vm->memory.nr_regions = 0;
 	loop_timer_destroy(&machine->rtc_timer, vm->loop);
 	loop_timer_destroy(&machine->pm_timer, vm->loop);
 	for (unsigned i = 0; i < CONFIG_MAX_UARTS; i++)
