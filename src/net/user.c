@@ -64,7 +64,8 @@ enum flow {
 /* Sockets of each kind. A TCP socket has two buffers of 128 KiB. */
 static const unsigned flow_limit[FLOWS] = {
 	[FLOW_TCP] = 384,
-	[FLOW_UDP] = 512, /* many are short: a resolver takes a new one for each question */
+	[FLOW_UDP] =
+		512, /* many are short: a resolver takes a new one for each question */
 	[FLOW_ICMP] = 64,
 };
 
