@@ -28,7 +28,6 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <netinet/in.h>
-#include <slirp/libslirp.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -38,6 +37,7 @@
 #include "net/frame.h"
 #include "net/guard.h"
 #include "net/net.h"
+#include "net/slirp.h"
 #include "util/bytes.h"
 
 #define DEFAULT_MTU 1500u
@@ -80,6 +80,7 @@ struct watch {
 struct user {
 	struct net_backend backend;
 	struct loop *loop;
+	struct slirp_library library;
 	Slirp *slirp;
 	unsigned mtu;
 	struct guard guard;
@@ -266,7 +267,7 @@ static void settle(struct user *user)
 
 	for (unsigned fd = 0; fd < user->nr_watches; fd++)
 		user->watches[fd].wanted = 0;
-	slirp_pollfds_fill(user->slirp, &timeout_ms, on_add_poll, user);
+	user->library.pollfds_fill(user->slirp, &timeout_ms, on_add_poll, user);
 	for (unsigned fd = 0; fd < user->nr_watches; fd++) {
 		struct watch *watch = &user->watches[fd];
 
@@ -313,7 +314,7 @@ static void turn(struct user *user)
 
 		for (int i = 0; i < n; i++)
 			user->watches[ready[i].data.fd].ready = ready[i].events;
-		slirp_pollfds_poll(user->slirp, n < 0, on_get_revents, user);
+		user->library.pollfds_poll(user->slirp, n < 0, on_get_revents, user);
 		for (int i = 0; i < n; i++)
 			user->watches[ready[i].data.fd].ready = 0;
 		settle(user);
@@ -502,7 +503,7 @@ static int user_send(struct net_backend *backend, unsigned queue, const struct i
 		memset(frame + len, 0, FRAME_MINIMUM - len);
 		len = FRAME_MINIMUM;
 	}
-	slirp_input(user->slirp, frame, (int)len);
+	user->library.input(user->slirp, frame, (int)len);
 	return 0;
 }
 
@@ -515,7 +516,7 @@ static void user_sent_all(struct net_backend *backend, unsigned queue)
 	 * Frames may wait for the answer to an ARP request, which may have been among
 	 * those that were sent. "An error" means not to look at sockets.
 	 */
-	slirp_pollfds_poll(user->slirp, 1, on_get_revents, user);
+	user->library.pollfds_poll(user->slirp, 1, on_get_revents, user);
 	settle(user);
 	deliver(user);
 }
@@ -578,12 +579,13 @@ static void user_close(struct net_backend *backend)
 	struct user *user = to_user(backend);
 
 	if (user->slirp)
-		slirp_cleanup(user->slirp);
+		user->library.cleanup(user->slirp);
 	loop_timer_destroy(&user->timer, user->loop);
 	if (user->poll_fd >= 0) {
 		loop_remove(user->loop, &user->poll_source);
 		close(user->poll_fd);
 	}
+	slirp_library_unload(&user->library);
 	free(user->watches);
 	backlog_destroy(&user->backlog);
 	free(user);
@@ -667,7 +669,7 @@ static int start_slirp(struct user *user, const struct config_net *net, struct e
 	/* Two guards are better than one, where libslirp's is of use (guard.h). */
 	config.disable_host_loopback = !net->loopback && !guard->forwards_udp;
 
-	user->slirp = slirp_new(&config, &callbacks, user);
+	user->slirp = user->library.new(&config, &callbacks, user);
 	if (!user->slirp)
 		return err_set(err, "-n user: libslirp does not start");
 	return 0;
@@ -680,8 +682,8 @@ static int add_forward(struct user *user, const struct config_forward *forward,
 	const struct in_addr guest = { .s_addr = forward->guest_address };
 	char text[INET_ADDRSTRLEN];
 
-	if (!slirp_add_hostfwd(user->slirp, forward->udp, host, forward->host_port, guest,
-			       forward->guest_port))
+	if (!user->library.add_hostfwd(user->slirp, forward->udp, host,
+				       forward->host_port, guest, forward->guest_port))
 		return 0;
 	inet_ntop(AF_INET, &host, text, sizeof(text));
 	return err_errno(err, "-n user: hostfwd=%s:%s:%u", forward->udp ? "udp" : "tcp",
@@ -691,6 +693,8 @@ static int add_forward(struct user *user, const struct config_forward *forward,
 /* All but struct user itself. What was made is released by user_close(). */
 static int user_init(struct user *user, const struct config_net *net, struct err *err)
 {
+	if (slirp_library_load(&user->library, err))
+		return -1;
 	if (backlog_init(&user->backlog))
 		return err_errno(err, "-n user");
 	if (loop_timer_init(&user->timer, user->loop, timer_fired, user, err))
