@@ -43,6 +43,14 @@ load()
 		modprobe "$1" || echo "tane: init cannot load $1"
 }
 
+# What is mounted for writing is left in order.
+power_off()
+{
+	sync
+	umount -a -r 2>/dev/null
+	poweroff -f
+}
+
 # Power off when the button is pressed: an event of 24 bytes comes from its device.
 listen_for_power_button()
 {
@@ -52,8 +60,7 @@ listen_for_power_button()
 	[ -c "/dev/input/$event" ] || return
 	head -c 24 "/dev/input/$event" >/dev/null || return
 	echo "tane: power button pressed"
-	sync
-	poweroff -f
+	power_off
 }
 
 mount -t proc proc /proc
@@ -74,7 +81,14 @@ if parameter tane.modules; then
 	for module in $(echo "$value" | tr , ' '); do
 		load "$module"
 	done
-	# A console whose driver came just now; without one this cannot be opened.
+	# A console whose driver came just now; without one this cannot be opened. One
+	# of several ports is not there before driver and device have talked about it.
+	tries=30
+	while ! (: </dev/console >/dev/console) 2>/dev/null &&
+		grep -q console=hvc /proc/cmdline && [ $tries -gt 0 ]; do
+		tries=$((tries - 1))
+		sleep 0.1
+	done
 	if (: </dev/console >/dev/console) 2>/dev/null; then
 		exec </dev/console >/dev/console 2>&1
 	fi
@@ -99,4 +113,4 @@ elif parameter tane.script; then
 else
 	setsid cttyhack sh -l
 fi
-poweroff -f
+power_off

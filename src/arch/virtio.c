@@ -270,11 +270,11 @@ static bool lacks_driver(const struct virtio_devices *devices, unsigned index)
 
 void virtio_devices_print_hints(const struct virtio_devices *devices, FILE *out)
 {
-	unsigned driven = 0;
+	unsigned found = 0;
 
 	for (unsigned i = 0; i < devices->count; i++)
-		driven += devices->devices[i]->was_driven;
-	if (!driven && devices->count)
+		found += devices->devices[i]->was_found;
+	if (!found && devices->count)
 		fprintf(out,
 			"tane: the guest has used no virtio device: it needs %s, and for "
 			"each device:\n",

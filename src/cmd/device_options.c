@@ -284,6 +284,8 @@ int device_option_net(char *text, struct vm_config *config, struct err *err)
 	} else if (is_kind(text, "tap")) {
 		net.kind = NET_TAP;
 		r = parse_tap(text, &net, err);
+	} else if (is_kind(text, "none")) {
+		return err_set(err, "--net: none takes nothing behind it");
 	} else {
 		return err_set(err, "--net: \"%.*s\" is not none, user or tap",
 			       (int)strcspn(text, ","), text);

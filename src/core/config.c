@@ -147,9 +147,12 @@ static int validate_devices(const struct vm_config *config, struct err *err)
 			return -1;
 	}
 	if (config->balloon && config->balloon_size >= config->memory)
-		return err_set(err,
-			       "--balloon: %llu MiB are all that the guest has (--mem)",
-			       (unsigned long long)(config->balloon_size >> 20));
+		return err_set(
+			err,
+			"--balloon: %llu MiB cannot be taken from a guest of %llu MiB "
+			"(--mem)",
+			(unsigned long long)(config->balloon_size >> 20),
+			(unsigned long long)(config->memory >> 20));
 	return 0;
 }
 

@@ -255,6 +255,13 @@ static int explain_tunsetiff(const struct config_net *net, struct err *err)
 
 	switch (errno) {
 	case EPERM:
+		if (net->ifname && !if_nametoindex(net->ifname))
+			return err_set(
+				err,
+				"tap: there is no interface \"%s\", and making one needs "
+				"CAP_NET_ADMIN: let root do \"ip tuntap add dev %s mode "
+				"tap user $USER%s\" once",
+				name, name, net->queues > 1 ? " multi_queue" : "");
 		return err_set(
 			err,
 			"tap: making an interface needs CAP_NET_ADMIN; without it, "

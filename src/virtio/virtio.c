@@ -329,6 +329,7 @@ void virtio_set_status(struct virtio *virtio, uint8_t status)
 		return;
 	}
 	pthread_mutex_lock(&virtio->lock);
+	virtio->was_found = true;
 	if (!virtio->resetting) {
 		/* 2.1.1: a driver clears no bit but by a reset, so what is missing stays. */
 		set = agreed(virtio, status & DRIVER_STATUS & (uint8_t)~virtio->status);

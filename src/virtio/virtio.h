@@ -126,6 +126,7 @@ struct virtio {
 	pthread_cond_t settled;    /* it is done (for virtio_power_on()) */
 	bool started;              /* on the loop: ops->start() was called */
 	bool stopping;             /* on the loop: ops->stop() returned false */
+	bool was_found;            /* some driver of the transport has looked at it */
 	bool was_driven;           /* some driver got as far as DRIVER_OK */
 	struct loop_event changed; /* the driver did something that the loop has to see */
 	unsigned warnings;

@@ -279,6 +279,12 @@ static void test_hints(void **state)
 		"CONFIG_VIRTIO_BLK (module virtio_blk)\n"
 		"tane: the guest has not used virtio-rng: it needs "
 		"CONFIG_HW_RANDOM_VIRTIO (module virtio-rng)\n");
+	/* The driver of the transport has seen it, and there is none for the device. */
+	write32(3, VIRTIO_MMIO_STATUS, VIRTIO_STATUS_ACKNOWLEDGE);
+	assert_hints("tane: the guest has not used virtio-blk.0 and 2 more: it needs "
+		     "CONFIG_VIRTIO_BLK (module virtio_blk)\n"
+		     "tane: the guest has not used virtio-rng: it needs "
+		     "CONFIG_HW_RANDOM_VIRTIO (module virtio-rng)\n");
 	drive(3);
 	assert_hints("tane: the guest has not used virtio-blk.0 and 2 more: it needs "
 		     "CONFIG_VIRTIO_BLK (module virtio_blk)\n");
