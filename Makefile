@@ -31,6 +31,8 @@ fuzz:
 bench:
 	@tools/setup bench
 	@tests/bench/run
+	@tests/bench/disk
+	@tests/bench/net
 
 install: $(BUILD)/build.ninja
 	meson configure $(BUILD) -Dprefix=$(PREFIX)
