@@ -319,7 +319,7 @@ def test_ssh(boot):
 
 def size_of(boot):
     """Bytes for a transfer of some seconds. TANE_NET_MIB makes it a long one."""
-    mib = os.environ.get("TANE_NET_MIB") or (2 if boot.kind == "user" else 8)
+    mib = os.environ.get("TANE_NET_MIB") or (2 if boot.kind == "user" else 4)
     return int(mib) * MIB
 
 
