@@ -6,7 +6,8 @@
  * needs 1 GiB and two CPUs. Its command line:
  *
  *	mmio=BASE,STRIDE,COUNT	where to look for devices on MMIO, hexadecimal
- *	only=NAME		attack this kind of device: blk net console rng balloon vsock
+ *	only=NAME		attack this kind of device: blk net console rng balloon
+ *				p9 vsock
  *	group=NAME		only these attacks: rings packed registers pci device race
  *	wait			wait for a byte on COM1 before the attacks and behind them
  *	debugexit		end by the debug-exit port and not by ACPI
@@ -132,14 +133,19 @@ static void fill_usual(struct victim *victim, struct ring *ring, uint16_t first)
 		{ SCRATCH + 512, 512, DESC_NEXT | DESC_WRITE, 2 },
 		{ SCRATCH + 1024, 1, DESC_WRITE, 0 },
 	};
+	static const struct desc message[] = {
+		{ SCRATCH, 64, DESC_NEXT, 1 },
+		{ SCRATCH + 512, 512, DESC_WRITE, 0 },
+	};
 	static const struct desc to_read = { SCRATCH, 64, 0, 0 };
 	static const struct desc to_write = { SCRATCH + 512, 512, DESC_WRITE, 0 };
 	const char shape = victim->kind->queues[ring->index];
 	const struct desc *from = shape == 'b'   ? disk
+				  : shape == 'p' ? message
 				  : shape == 'r' ? &to_read
 						 : &to_write;
 
-	for (unsigned i = 0; i < (shape == 'b' ? 3 : 1); i++) {
+	for (unsigned i = 0; i == 0 || from[i - 1].flags & DESC_NEXT; i++) {
 		ring->desc[first + i].addr = from[i].addr;
 		ring->desc[first + i].len = from[i].len;
 		ring->desc[first + i].flags = from[i].flags;

@@ -33,7 +33,8 @@ struct kind {
 	uint64_t features; /* wanted, beside those of the ring */
 	/*
 	 * The queues that are driven, from 0 on, by what a request looks like: 'b' that of a
-	 * disk, 'r' for the device to read, 'w' for it to write.
+	 * disk, 'p' a message of 9P and room for the reply, 'r' for the device to read, 'w'
+	 * for it to write.
 	 */
 	const char *queues;
 	bool (*legal)(struct victim *victim);
@@ -89,6 +90,16 @@ void attack_packed(struct victim *victim);
 void attack_registers(struct victim *victim);
 void attack_pci(struct victim *victim);
 void attack_with_second_cpu(struct victim *victim);
+
+/* Of shares: what is in their row of the kinds of devices. */
+bool p9_legal(struct victim *victim);
+void p9_attack(struct victim *victim);
+
+/* Into memory that a device looks at. */
+static inline void put32(uint8_t *at, uint32_t value)
+{
+	*(volatile uint32_t *)at = value;
+}
 
 /* The kind of a device ID, or NULL. */
 const struct kind *kind_of(uint32_t id);

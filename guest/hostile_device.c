@@ -13,11 +13,6 @@ static uint32_t low(uint64_t value)
 	return (uint32_t)value;
 }
 
-static void put32(uint8_t *at, uint32_t value)
-{
-	*(volatile uint32_t *)at = value;
-}
-
 static void put64(uint8_t *at, uint64_t value)
 {
 	put32(at, low(value));
@@ -761,6 +756,7 @@ static const struct kind kinds[] = {
 	{ ID_RNG, "rng", 0, "w", rng_legal, 0, rng_attack },
 	{ ID_BALLOON, "balloon", BALLOON_F_STATS, "rrr", balloon_legal, 0,
 	  balloon_attack },
+	{ ID_9P, "p9", 0, "p", p9_legal, 0, p9_attack },
 	{ ID_VSOCK, "vsock", 0, "wrw", vsock_legal, vsock_poke, vsock_attack },
 };
 

@@ -87,7 +87,7 @@ static void fill_table(char shape)
 	volatile struct desc *table = (volatile struct desc *)TABLE;
 
 	for (unsigned i = 0; i < COUNT(sizes); i++) {
-		const bool writable = shape == 'w' || (shape == 'b' && i > 0);
+		const bool writable = shape == 'w' || (shape != 'r' && i > 0);
 
 		table[i].addr = SCRATCH + 512 * i;
 		table[i].len = sizes[i];

@@ -4,7 +4,7 @@
 # init.sh: the first process of the initramfs that tools/initramfs makes.
 #
 # It mounts what a shell expects, says "tane: init up" on the console and in
-# the milestone register (I/O port 0xe8), and gives a shell with job control.
+# the milestone register, and gives a shell with job control.
 # When the shell ends, so does the machine; or when its power button is pressed, if the
 # kernel has the drivers button and evdev ("tools/initramfs --kernel" puts them in). Who
 # wants the button for himself ends the process whose number is in /run/power-button.
@@ -43,6 +43,20 @@ load()
 		modprobe "$1" || echo "tane: init cannot load $1"
 }
 
+# Write $1 to the milestone register: in memory where a device tree says so, else a port.
+# (On machines without ports /dev/port is there, and using it crashes the kernel.)
+mark_milestone()
+{
+	node=$(echo /proc/device-tree/milestone@*)
+	if [ -d "$node" ]; then
+		devmem "0x${node##*@}" 8 "$1" 2>/dev/null
+	elif [ -c /dev/port ]; then
+		printf "%b" "\\0$(printf %o "$1")" | dd of=/dev/port bs=1 seek=232 2>/dev/null
+	elif [ -x /bin/milestone ]; then
+		milestone "$1"
+	fi
+}
+
 # What is mounted for writing is left in order.
 power_off()
 {
@@ -54,8 +68,8 @@ power_off()
 # Power off when the button is pressed: an event of 24 bytes comes from its device.
 listen_for_power_button()
 {
-	modprobe -q -a button evdev 2>/dev/null
-	event=$(sed -n '/^N: Name="Power Button"/,/^$/s/^H: .*\(event[0-9]*\).*/\1/p' \
+	modprobe -q -a button gpio_keys evdev 2>/dev/null
+	event=$(sed -n -E '/^N: Name="(Power Button|gpio-keys)"/,/^$/s/^H: .*(event[0-9]*).*/\1/p' \
 		/proc/bus/input/devices 2>/dev/null | head -n 1)
 	[ -c "/dev/input/$event" ] || return
 	head -c 24 "/dev/input/$event" >/dev/null || return
@@ -95,11 +109,7 @@ if parameter tane.modules; then
 fi
 
 echo "tane: init up"
-if [ -c /dev/port ]; then
-	printf '\001' | dd of=/dev/port bs=1 seek=232 2>/dev/null
-elif [ -x /bin/milestone ]; then
-	milestone 1
-fi
+mark_milestone 1
 
 listen_for_power_button &
 echo $! >/run/power-button

@@ -31,6 +31,7 @@
 #define ID_CONSOLE 3
 #define ID_RNG     4
 #define ID_BALLOON 5
+#define ID_9P      9
 #define ID_VSOCK   19
 
 #define F_INDIRECT_DESC (1ull << 28)

@@ -13,6 +13,7 @@ static const struct {
 	const char *summary;
 } commands[] = {
 	{ "run", cmd_run, "run a virtual machine" },
+	{ "test", cmd_test, "run one, and judge what it prints" },
 };
 
 static void print_usage(FILE *out)
@@ -66,7 +67,7 @@ int main(int argc, char **argv)
 	}
 	status = dispatch(argc, argv);
 	/* Help that could not be written (a full disk) has not been given. */
-	if (!fflush(stdout) || status)
+	if ((!fflush(stdout) && !ferror(stdout)) || status)
 		return status;
 	fprintf(stderr, "tane: cannot write to the standard output: %s\n",
 		strerror(errno));

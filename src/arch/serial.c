@@ -1,14 +1,17 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * A serial port: the UART model, the console, and the way between them.
+ * A serial port: the UART, whichever chip it is, the console, and the way between them.
  *
- *	guest OUT -> port_write() -> uart16550 -> transmit() -> console_put()
- *	terminal  -> console -> receive() -> uart16550_receive() -> interrupt
+ *	guest write -> port_write() -> chip -> transmit() -> console_put()
+ *	terminal -> console -> receive() -> chip -> interrupt
  *
  * The UART's lock is taken here and not by the bus, because of back-pressure:
- * when the console's ring is nearly full the UART withholds THRE, and a guest
- * that writes nevertheless has its vCPU wait in port_write(), after the lock
- * was given back, until the loop has written something out.
+ * when the console's ring is nearly full the UART says that its transmitter is
+ * busy, and a guest that writes nevertheless has its vCPU wait in port_write(),
+ * after the lock was given back, until the loop has written something out.
+ *
+ * In memory an access reaches the one register at its address, however wide it
+ * is, as on the buses of SoCs: only ports cut a wide access into bytes.
  */
 #include <stdio.h>
 
@@ -18,6 +21,7 @@ static bool transmit(void *opaque, uint8_t byte)
 {
 	struct serial *serial = opaque;
 
+	serial->sent = true;
 	return console_put(&serial->console, byte);
 }
 
@@ -28,7 +32,7 @@ static void rx_drained(void *opaque)
 	console_want_input(&serial->console);
 }
 
-static const struct uart16550_ops uart_ops = {
+static const struct uart_ops uart_ops = {
 	.transmit = transmit,
 	.rx_drained = rx_drained,
 };
@@ -39,7 +43,7 @@ static size_t room(void *opaque)
 	size_t n;
 
 	pthread_mutex_lock(&serial->lock);
-	n = uart16550_rx_room(&serial->uart);
+	n = serial->model->rx_room(&serial->chip);
 	pthread_mutex_unlock(&serial->lock);
 	return n;
 }
@@ -50,7 +54,7 @@ static void receive(void *opaque, const uint8_t *data, size_t n)
 
 	pthread_mutex_lock(&serial->lock);
 	/* It takes all: only the loop adds input, and it asked for the room. */
-	(void)uart16550_receive(&serial->uart, data, n);
+	(void)serial->model->receive(&serial->chip, data, n);
 	pthread_mutex_unlock(&serial->lock);
 }
 
@@ -60,7 +64,7 @@ static bool send_break(void *opaque)
 	bool sent;
 
 	pthread_mutex_lock(&serial->lock);
-	sent = uart16550_break(&serial->uart);
+	sent = serial->model->receive_break(&serial->chip);
 	pthread_mutex_unlock(&serial->lock);
 	return sent;
 }
@@ -70,7 +74,7 @@ static void writable(void *opaque)
 	struct serial *serial = opaque;
 
 	pthread_mutex_lock(&serial->lock);
-	uart16550_tx_ready(&serial->uart);
+	serial->model->tx_ready(&serial->chip);
 	pthread_mutex_unlock(&serial->lock);
 	vcpus_wake(serial->vm);
 }
@@ -95,56 +99,68 @@ static bool is_writable(void *opaque)
 	return console_is_writable(opaque);
 }
 
+static unsigned narrow(const struct serial *serial, unsigned size)
+{
+	const unsigned max = serial->model->io->max_size;
+
+	return size < max ? size : max;
+}
+
 static uint64_t port_read(void *dev, uint64_t offset, unsigned size)
 {
 	struct serial *serial = dev;
+	const unsigned n = narrow(serial, size);
 	uint64_t value;
 
 	pthread_mutex_lock(&serial->lock);
-	value = uart16550_io.read(&serial->uart, offset, size);
+	value = serial->model->io->read(&serial->chip, offset, n);
 	pthread_mutex_unlock(&serial->lock);
-	return value;
+	return value & UINT64_MAX >> (64 - 8 * n);
 }
 
 static void port_write(void *dev, uint64_t offset, unsigned size, uint64_t value)
 {
 	struct serial *serial = dev;
+	const unsigned n = narrow(serial, size);
+	bool sent;
 
 	pthread_mutex_lock(&serial->lock);
-	uart16550_io.write(&serial->uart, offset, size, value);
+	serial->sent = false;
+	serial->model->io->write(&serial->chip, offset, n,
+				 value & UINT64_MAX >> (64 - 8 * n));
+	sent = serial->sent;
 	pthread_mutex_unlock(&serial->lock);
-	if (offset == UART_THR && !console_is_writable(&serial->console))
+	if (sent && !console_is_writable(&serial->console))
 		vcpu_wait(serial->vm, is_writable, &serial->console);
 }
 
-static const struct io_ops port_io = {
-	.read = port_read,
-	.write = port_write,
-	.max_size = 1,
+static const struct io_ops port_io[BUS_SPACES] = {
+	[BUS_PIO] = { .read = port_read, .write = port_write, .max_size = 1 },
+	[BUS_MMIO] = { .read = port_read, .write = port_write, .max_size = 4 },
 };
 
 int serial_init(struct serial *serial, struct vm *vm, unsigned number,
-		enum bus_space space, uint64_t base, const struct irq_line *irq,
-		struct err *err)
+		const struct uart_model *model, enum bus_space space, uint64_t base,
+		const struct irq_line *irq, struct err *err)
 {
-	static const char *const names[CONFIG_MAX_UARTS] = { "uart16550.0", "uart16550.1",
-							     "uart16550.2",
-							     "uart16550.3" };
 	const struct bus_range range = {
 		.base = base,
-		.size = UART16550_NR_PORTS,
-		.name = names[number],
-		.ops = &port_io,
+		.size = model->size,
+		.name = serial->name,
+		.ops = &port_io[space],
 		.dev = serial,
 	};
 	char name[32];
 
 	serial->vm = vm;
+	serial->model = model;
 	serial->ends.own = -1;
 	pthread_mutex_init(&serial->lock, NULL);
-	uart16550_init(&serial->uart, &uart_ops, irq, serial);
+	model->init(&serial->chip, &uart_ops, irq, serial);
+	snprintf(serial->name, sizeof(serial->name), "%s.%u", model->name, number);
 	snprintf(name, sizeof(name), "serial port %u", number + 1);
-	if (console_ends_open(&serial->ends, vm->config->serials[number].kind,
+	if (console_ends_open(&serial->ends,
+			      config_end(vm->config, vm->config->serials[number].kind),
 			      vm->config->serials[number].path, name, err))
 		return -1;
 	serial->open = true;
@@ -157,7 +173,7 @@ int serial_init(struct serial *serial, struct vm *vm, unsigned number,
 void serial_reset(struct serial *serial)
 {
 	pthread_mutex_lock(&serial->lock);
-	uart16550_reset(&serial->uart);
+	serial->model->reset(&serial->chip);
 	pthread_mutex_unlock(&serial->lock);
 }
 

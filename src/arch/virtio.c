@@ -6,10 +6,11 @@
  * so that the name of a network card in the guest does not change when a disk or
  * anything else is added.
  *
- * Each device belongs to one loop. Disks and networks take turns with the I/O threads, if
+ * Each device belongs to one loop. Disks, networks and shares take turns with the I/O threads, if
  * there are any. The others move little: they belong to a loop inside the main loop.
  */
 #include <string.h>
+#include <sys/resource.h>
 
 #include "arch/virtio.h"
 #include "util/fd.h"
@@ -17,12 +18,17 @@
 #include "virtio/blk.h"
 #include "virtio/console.h"
 #include "virtio/net.h"
+#include "virtio/p9.h"
 #include "virtio/rng.h"
 #include "virtio/transport.h"
 #include "virtio/vsock.h"
 
 /* How long requests in flight may take before we give up on them. */
 #define DRAIN_TIMEOUT_MS 5000
+
+/* Of the host, for one share: files that are open, and those that are at hand. */
+#define MIN_SHARE_DESCRIPTORS 16u
+#define MAX_SHARE_DESCRIPTORS 32768u
 
 struct builder {
 	struct virtio_devices *devices;
@@ -35,14 +41,17 @@ struct builder {
 
 static unsigned count_devices(const struct vm_config *config)
 {
-	return config->nr_disks + config->nr_nets + (config->nr_ports > 0) + config->rng +
-	       config->balloon + (config->vsock_cid != 0);
+	return config_count_disks(config, DISK_VIRTIO) + config->nr_nets +
+	       (config->nr_ports > 0) + config->rng + config->balloon +
+	       (config->vsock_cid != 0) + config->nr_shares;
 }
 
 static unsigned count_threads(const struct vm_config *config)
 {
 	if (config->io_threads == CONFIG_AUTO_IO_THREADS)
-		return config->nr_disks + config->nr_nets > 0;
+		return config_count_disks(config, DISK_VIRTIO) + config->nr_nets +
+			       config->nr_shares >
+		       0;
 	return config->io_threads;
 }
 
@@ -135,9 +144,11 @@ static int build_disks(struct builder *b, struct err *err)
 {
 	const struct vm_config *config = b->config;
 
-	for (unsigned i = 0; i < config->nr_disks; i++) {
+	for (unsigned i = 0, number = 0; i < config->nr_disks; i++) {
+		if (config->disks[i].interface != DISK_VIRTIO)
+			continue;
 		if (add(b,
-			virtio_blk_new(next_platform(b), &config->disks[i], i,
+			virtio_blk_new(next_platform(b), &config->disks[i], number++,
 				       config->cpus, config->packed, err),
 			err))
 			return -1;
@@ -178,6 +189,34 @@ static int build_vsock(struct builder *b, struct err *err)
 		   err);
 }
 
+/* What one share may open: they divide half of what this process may. */
+static unsigned descriptors_per_share(const struct vm_config *config)
+{
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit))
+		return MIN_SHARE_DESCRIPTORS;
+	limit.rlim_cur /= 2 * config->nr_shares;
+	if (limit.rlim_cur < MIN_SHARE_DESCRIPTORS)
+		return MIN_SHARE_DESCRIPTORS;
+	return limit.rlim_cur < MAX_SHARE_DESCRIPTORS ? (unsigned)limit.rlim_cur
+						      : MAX_SHARE_DESCRIPTORS;
+}
+
+static int build_shares(struct builder *b, struct err *err)
+{
+	const struct vm_config *config = b->config;
+
+	for (unsigned i = 0; i < config->nr_shares; i++) {
+		if (add(b,
+			virtio_p9_new(next_platform(b), &config->shares[i], i,
+				      descriptors_per_share(config), config->packed, err),
+			err))
+			return -1;
+	}
+	return 0;
+}
+
 static int build_all(struct builder *b, struct err *err)
 {
 	const struct vm_config *config = b->config;
@@ -190,7 +229,9 @@ static int build_all(struct builder *b, struct err *err)
 		return -1;
 	if (config->balloon && build_balloon(b, err))
 		return -1;
-	return config->vsock_cid ? build_vsock(b, err) : 0;
+	if (config->vsock_cid && build_vsock(b, err))
+		return -1;
+	return build_shares(b, err);
 }
 
 int virtio_devices_build(struct virtio_devices *devices, struct vm *vm,

@@ -15,7 +15,7 @@
 #include "dev/pci.h"
 #include "virtio/virtio.h"
 
-#define VIRTIO_MAX_DEVICES (CONFIG_MAX_DISKS + CONFIG_MAX_NETS + 8)
+#define VIRTIO_MAX_DEVICES (CONFIG_MAX_DISKS + CONFIG_MAX_NETS + CONFIG_MAX_SHARES + 8)
 
 /* Where virtio-mmio devices go: 512 bytes of registers and an interrupt each. */
 struct virtio_mmio_places {

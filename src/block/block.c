@@ -305,7 +305,8 @@ struct block *block_open(const struct config_disk *disk, struct loop *loop,
 	struct block *block = calloc(1, sizeof(*block));
 
 	if (!block) {
-		err_set(err, "disk \"%s\": out of memory", disk->path);
+		err_set(err, "%s \"%s\": out of memory", config_disk_kind(disk),
+			disk->path);
 		return NULL;
 	}
 	block->fd = -1;
@@ -313,7 +314,7 @@ struct block *block_open(const struct config_disk *disk, struct loop *loop,
 	block->last = &block->first;
 	block->memory_align = 1;
 	if (open_all(block, disk, err)) {
-		err_prefix(err, "disk \"%s\": ", disk->path);
+		err_prefix(err, "%s \"%s\": ", config_disk_kind(disk), disk->path);
 		block_close(block);
 		return NULL;
 	}
@@ -381,7 +382,7 @@ static void empty_queue(struct block *block)
 	if (block->uring && block->first)
 		uring_kick(block);
 	while (!block->uring && (request = block_take(block)))
-		pool_submit(block, request);
+		threads_submit(block, request);
 }
 
 void block_run(struct block *block, void (*reap)(struct block *block))

@@ -2,7 +2,7 @@
 /*
  * Disk images of the host: sizes and requests in bytes, completion by callback. It
  * knows no guest and no ring. block.c opens files and picks the engine that moves
- * the data (uring.c or pool.c). All on one thread, the loop's, but for opening and
+ * the data (uring.c or threads.c). All on one thread, the loop's, but for opening and
  * closing, which is while the loop does not run.
  */
 #ifndef TANE_BLOCK_BLOCK_H
@@ -14,6 +14,7 @@
 
 #include "core/config.h"
 #include "core/loop.h"
+#include "core/pool.h"
 #include "util/err.h"
 
 enum block_op {
@@ -40,7 +41,8 @@ struct block_request {
 	bool may_unmap; /* BLOCK_WRITE_ZEROES may give the blocks back */
 	void (*done)(struct block_request *request, int error);
 
-	struct block_request *next; /* private to the engine */
+	struct block_request *next; /* private: in the queue for the engines */
+	struct pool_job job;        /* private: in a pool */
 	uint64_t finished;          /* private: bytes moved so far */
 	int error;                  /* private */
 };

@@ -6,7 +6,7 @@
  *	block_submit()	puts a request into the queue of the block
  *	block_kick()	has an engine take all of them:
  *	uring.c		reads, writes and flushes, by the kernel
- *	pool.c		all else, or all: threads, which call
+ *	threads.c	all else, or all: threads, which call
  *	raw.c		one request on a raw file, from its start to its end
  *	block_finish()	hands a request back to its owner
  */
@@ -16,7 +16,6 @@
 #include "block/block.h"
 
 struct uring;
-struct pool;
 
 struct block {
 	int fd;
@@ -73,14 +72,13 @@ int raw_perform(struct block *block, struct block_request *request);
 /* Can the file give blocks back? Changes no contents. */
 bool raw_can_discard(struct block *block);
 
-/* -- pool.c -- */
+/* -- threads.c -- */
 
 /*
  * Have a thread do the request. The pool is made on first use; where it cannot be, the
  * caller does the work. Inside block_run() only.
  */
-void pool_submit(struct block *block, struct block_request *request);
-void pool_close(struct pool *pool);
+void threads_submit(struct block *block, struct block_request *request);
 
 /* -- uring.c -- */
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * One request on a raw file or block device, done from its start to its end in the
- * calling thread: what the threads of pool.c do, and the reference for uring.c.
+ * calling thread: what the threads of a pool do, and the reference for uring.c.
  *
  * Short reads and writes are continued; request->finished counts what is done. The
  * end of the file comes only when it shrank behind our back, and is EIO.

@@ -199,11 +199,11 @@ static void complete(struct block *block, struct block_request *request, int res
 		if (block->direct)
 			request->finished -=
 				request->finished % block->info.logical_block_size;
-		pool_submit(block, request);
+		threads_submit(block, request);
 		return;
 	}
 	if (result == -EINTR || result == -EAGAIN) {
-		pool_submit(block, request);
+		threads_submit(block, request);
 		return;
 	}
 	block_finish(block, request, -result);
@@ -240,7 +240,7 @@ void uring_kick(struct block *block)
 			}
 		}
 		if (!sqe) {
-			pool_submit(block, request);
+			threads_submit(block, request);
 			continue;
 		}
 		prepare(sqe, block->fd, request);

@@ -6,6 +6,8 @@
  * first 8 KiB (such a kernel is often an ELF file as well, and its author asked
  * for multiboot); an ELF file, by its PVH note if it has one, as a vmlinux if
  * not. A wish takes the one format and says what is missing if it cannot.
+ * Those are for x86; arm64 and riscv64 guests have one format, Image, which may be
+ * packed. A kernel for the wrong CPUs is told from damage before anything else.
  *
  * All segments pass boot_segment_add(), so that no parser can produce a list
  * that the loader would have to doubt.
@@ -32,6 +34,26 @@ const char *boot_protocol_name(enum boot_protocol protocol)
 		return "multiboot";
 	}
 	return "unknown";
+}
+
+const char *boot_isa_name(enum boot_isa isa)
+{
+	switch (isa) {
+	case BOOT_ISA_X86_64:
+		return "x86-64";
+	case BOOT_ISA_ARM64:
+		return "arm64";
+	case BOOT_ISA_RISCV64:
+		return "riscv64";
+	}
+	return "unknown";
+}
+
+int boot_wrong_isa(enum boot_isa isa, const struct boot_target *target, struct err *err)
+{
+	return err_set(err, "%s %s kernel; this tane runs %s guests",
+		       isa == BOOT_ISA_RISCV64 ? "a" : "an", boot_isa_name(isa),
+		       boot_isa_name(target->isa));
 }
 
 static int segment_check(const struct boot_kernel *kernel, uint64_t gpa, uint64_t size,
@@ -129,8 +151,9 @@ int boot_elf_parse(struct boot_kernel *kernel, struct bytes file, enum boot_prot
 	return elf_linux_parse(kernel, &elf, max_size, err);
 }
 
-static int parse(struct boot_kernel *kernel, struct bytes file, enum boot_protocol wish,
-		 uint64_t max_size, const struct boot_room *room, struct err *err)
+static int parse_x86(struct boot_kernel *kernel, struct bytes file,
+		     enum boot_protocol wish, uint64_t max_size,
+		     const struct boot_room *room, struct err *err)
 {
 	struct err multiboot;
 	size_t header = 0;
@@ -159,14 +182,71 @@ static int parse(struct boot_kernel *kernel, struct bytes file, enum boot_protoc
 		       "not a bzImage, ELF or multiboot file (--rom loads flat code)");
 }
 
+static bool detect_isa(struct bytes file, enum boot_isa *isa)
+{
+	if (bzimage_detect(file)) {
+		*isa = BOOT_ISA_X86_64;
+		return true;
+	}
+	return image_isa(file, isa) || elf_isa(file, isa);
+}
+
+static int parse_other(struct boot_kernel *kernel, struct bytes file,
+		       const struct boot_target *target, enum boot_protocol wish,
+		       const struct boot_room *room, struct err *err)
+{
+	if (wish != BOOT_AUTO && wish != BOOT_LINUX)
+		return err_set(err, "%s is for x86-64 guests; this tane runs %s guests",
+			       boot_protocol_name(wish), boot_isa_name(target->isa));
+	if (elf_detect(file))
+		return err_set(err,
+			       "an ELF file; %s kernels boot from an Image: take"
+			       " arch/%s/boot/Image of the same build",
+			       boot_isa_name(target->isa),
+			       target->isa == BOOT_ISA_ARM64 ? "arm64" : "riscv");
+	return image_parse(kernel, file, target, room, err);
+}
+
+static int parse(struct boot_kernel *kernel, struct bytes file,
+		 const struct boot_target *target, enum boot_protocol wish,
+		 const struct boot_room *room, struct err *err)
+{
+	enum boot_isa isa;
+
+	if (detect_isa(file, &isa) && isa != target->isa)
+		return boot_wrong_isa(isa, target, err);
+	if (target->isa == BOOT_ISA_X86_64)
+		return parse_x86(kernel, file, wish, target->ram_size, room, err);
+	return parse_other(kernel, file, target, wish, room, err);
+}
+
+bool boot_kernel_unpacks_slowly(struct bytes file)
+{
+	return bzimage_unpacks_slowly(file);
+}
+
+bool boot_kernel_unpack_hint(struct bytes file, const struct boot_target *target,
+			     uint64_t *gpa, uint64_t *size)
+{
+	if (target->isa == BOOT_ISA_X86_64)
+		return bzimage_unpack_hint(file, gpa, size);
+	return image_unpack_hint(file, target, gpa, size);
+}
+
+bool boot_kernel_read_hint(struct bytes head, const struct boot_target *target,
+			   uint64_t *gpa)
+{
+	return target->isa != BOOT_ISA_X86_64 && image_read_hint(head, target, gpa);
+}
+
 int boot_kernel_parse(struct boot_kernel *kernel, struct bytes file,
-		      enum boot_protocol wish, uint64_t max_size,
+		      const struct boot_target *target, enum boot_protocol wish,
 		      const struct boot_room *room, struct err *err)
 {
 	memset(kernel, 0, sizeof(*kernel));
 	if (!file.size)
 		return err_set(err, "the file is empty");
-	if (parse(kernel, file, wish, max_size, room, err)) {
+	if (parse(kernel, file, target, wish, room, err)) {
 		boot_kernel_free(kernel);
 		return -1;
 	}

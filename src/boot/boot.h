@@ -2,12 +2,13 @@
 /*
  * Boot images: from the bytes of a file to a list of segments and an entry.
  *
- * Everything in src/boot is a pure function over bytes: it opens no file, knows
- * no VM and touches no guest memory, so each format can be fuzzed as it stands.
+ * Everything in src/boot but modules.c is a pure function over bytes: it opens no file,
+ * knows no VM and touches no guest memory, so each format can be fuzzed as it stands.
  * The file is hostile. The road of a kernel:
  *
  *	boot_kernel_parse()   detects the format (bzimage.c, multiboot.c, pvh.c,
- *	                      elf.c), unpacks it and fills a struct boot_kernel
+ *	                      elf.c; image.c), unpacks it and fills a struct
+ *	                      boot_kernel
  *	(arch)                copies the segments to guest memory, chooses places
  *	                      for the initrd, the command line and the hand-off
  *	zero_page_build(), pvh_start_info_build(), multiboot_info_build()
@@ -18,13 +19,29 @@
 
 #include <stdbool.h>
 #include <stdint.h>
-#include <asm/bootparam.h>
 
+#include "boot/boot_params.h"
 #include "core/config.h"
 #include "util/bytes.h"
 #include "util/err.h"
 
 const char *boot_protocol_name(enum boot_protocol protocol);
+
+/* What kind of CPUs a kernel is for. */
+enum boot_isa {
+	BOOT_ISA_X86_64, /* 32-bit x86 included */
+	BOOT_ISA_ARM64,
+	BOOT_ISA_RISCV64,
+};
+
+const char *boot_isa_name(enum boot_isa isa);
+
+/* The guest that a kernel is parsed for. All of src/boot is in every tane. */
+struct boot_target {
+	enum boot_isa isa;
+	uint64_t ram_base; /* kernels go to the RAM that begins here (x86-64: at 0) */
+	uint64_t ram_size; /* and has no gap for so many bytes */
+};
 
 #define BOOT_MAX_SEGMENTS 64
 
@@ -46,9 +63,11 @@ struct boot_kernel {
 	unsigned nr_segments;
 	uint64_t low, high; /* all memory the kernel needs until it manages it itself */
 
-	/* Linux only; for an ELF vmlinux, setup is what a loader has to fill in. */
+	/* x86 Linux only; for an ELF vmlinux, setup is what a loader has to fill in. */
 	struct setup_header setup;
-	bool entry_32;            /* entered by the 32-bit protocol, paging off */
+	bool entry_32; /* entered by the 32-bit protocol, paging off */
+
+	uint32_t page_size;       /* of an arm64 Image's kernel; 0: it does not tell */
 	uint32_t cmdline_size;    /* longest command line in bytes, NUL not counted */
 	uint64_t initrd_addr_max; /* last byte that an initrd may occupy; set for all */
 
@@ -62,29 +81,57 @@ struct boot_kernel {
 struct boot_room {
 	uint8_t *data;
 	size_t size;
+	bool filled; /* somebody has done so before, and this is what came out */
 };
+
+/* Does unpacking it take longer than reading what comes out from a disk? */
+bool boot_kernel_unpacks_slowly(struct bytes file);
 
 /*
  * Where in guest memory a packed kernel would best be unpacked: there most of it
  * lies in its place already. false if the file is not packed or does not tell.
  * *size is what the image states, unchecked.
  */
-bool boot_kernel_unpack_hint(struct bytes file, uint64_t *gpa, uint64_t *size);
+bool boot_kernel_unpack_hint(struct bytes file, const struct boot_target *target,
+			     uint64_t *gpa, uint64_t *size);
+
+/*
+ * Where in guest memory the file itself would best be read to, from its first
+ * BOOT_HEAD_SIZE bytes (or all, if it has less): an Image is in its place then, and needs
+ * no copy. false: somewhere else.
+ */
+#define BOOT_HEAD_SIZE 64u
+bool boot_kernel_read_hint(struct bytes head, const struct boot_target *target,
+			   uint64_t *gpa);
 
 /*
  * Parse a kernel image.
  *
- * `wish` forces a protocol or is BOOT_AUTO. `max_size` bounds what the unpacked
- * kernel may occupy: the RAM that begins at address 0, in bytes. The segments
- * point into `file`, into `room` (NULL: none) or into kernel->unpacked: these must
+ * `wish` forces a protocol or is BOOT_AUTO. `target` tells the CPUs, and bounds
+ * what the unpacked kernel may occupy. The segments point into `file`, into `room` (NULL: none) or into kernel->unpacked: these must
  * live until they have been copied. On success release with boot_kernel_free();
  * on an error there is nothing to free and the message tells what is wrong with
  * the image, without its file name.
  */
 int boot_kernel_parse(struct boot_kernel *kernel, struct bytes file,
-		      enum boot_protocol wish, uint64_t max_size,
+		      const struct boot_target *target, enum boot_protocol wish,
 		      const struct boot_room *room, struct err *err);
 void boot_kernel_free(struct boot_kernel *kernel);
+
+/*
+ * A bzImage in the two parts that a boot loader in real mode loads: the setup code, whose
+ * header it fills in, and the protected-mode code, which goes to 1 MiB.
+ */
+struct boot_real_mode {
+	struct setup_header header;
+	struct bytes setup, code;
+	uint32_t cmdline_size;    /* as in struct boot_kernel */
+	uint64_t initrd_addr_max; /* likewise */
+	uint64_t low, high; /* likewise, of what runs after it has unpacked itself */
+};
+
+int boot_real_mode_parse(struct boot_real_mode *image, struct bytes file,
+			 struct err *err);
 
 /* One row of the guest's memory map; type as in ACPI 15.1 (1 RAM, 2 reserved, 3 ACPI). */
 struct boot_memory {
@@ -113,6 +160,7 @@ struct boot_handoff {
 	unsigned nr_modules;
 	uint64_t rsdp_gpa;
 	uint64_t setup_data_gpa; /* Linux: head of the setup_data list, 0 for none */
+	bool has_vga;            /* Linux: in text mode 3 */
 };
 
 /* Linux: fill the boot_params page. */

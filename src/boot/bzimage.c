@@ -180,7 +180,20 @@ static uint32_t stated_size(const struct bzimage *image)
 		       : load_le32(image->payload.data + image->payload.size - 4);
 }
 
-bool boot_kernel_unpack_hint(struct bytes file, uint64_t *gpa, uint64_t *size)
+bool bzimage_unpacks_slowly(struct bytes file)
+{
+	enum decompress_format format;
+	struct bzimage image;
+	struct err ignored;
+
+	if (!bzimage_detect(file) || open_image(&image, file, &ignored))
+		return false;
+	format = decompress_detect(image.payload);
+	return format == DECOMPRESS_XZ || format == DECOMPRESS_LZMA ||
+	       format == DECOMPRESS_BZIP2;
+}
+
+bool bzimage_unpack_hint(struct bytes file, uint64_t *gpa, uint64_t *size)
 {
 	struct bzimage image;
 	struct err ignored;
@@ -201,6 +214,10 @@ static int unpack_payload(struct boot_kernel *kernel, const struct bzimage *imag
 	enum decompress_format format = decompress_detect(image->payload);
 	size_t limit = max_size < UNPACKED_MAX ? max_size : UNPACKED_MAX;
 
+	if (room && room->filled) {
+		*vmlinux = (struct bytes){ room->data, room->size };
+		return 0;
+	}
 	if (room) {
 		vmlinux->data = room->data;
 		return decompress_into(format, image->payload, room, &vmlinux->size, err);
@@ -307,4 +324,32 @@ int bzimage_parse(struct boot_kernel *kernel, struct bytes file, enum boot_proto
 	if (wish == BOOT_PVH)
 		return no_pvh(&image, format, err);
 	return load_as_it_is(kernel, &image, max_size, err);
+}
+
+int boot_real_mode_parse(struct boot_real_mode *real_mode, struct bytes file,
+			 struct err *err)
+{
+	struct boot_kernel kernel = { 0 };
+	struct bzimage image;
+
+	if (!bzimage_detect(file))
+		return err_set(err,
+			       "firmware boots bzImages of Linux only; leave --bios out");
+	if (open_image(&image, file, err))
+		return -1;
+	take_setup(&kernel, &image);
+	kernel.low =
+		image.setup.pref_address ? image.setup.pref_address : DEFAULT_ADDRESS;
+	kernel.high = DEFAULT_ADDRESS + align_up(image.code.size, PAGE_SIZE);
+	reserve_init_size(&kernel);
+	*real_mode = (struct boot_real_mode){
+		.header = image.setup,
+		.setup = { file.data, (size_t)(image.code.data - file.data) },
+		.code = image.code,
+		.cmdline_size = kernel.cmdline_size,
+		.initrd_addr_max = kernel.initrd_addr_max,
+		.low = DEFAULT_ADDRESS,
+		.high = kernel.high,
+	};
+	return 0;
 }

@@ -16,6 +16,7 @@
  */
 #include <string.h>
 #include <sys/mman.h>
+#include <unistd.h>
 
 #include "boot/formats.h"
 
@@ -33,8 +34,8 @@
 #include <bzlib.h>
 #endif
 
-#define PAGE_SIZE ((size_t)4096)
-#define MIB       ((size_t)1 << 20)
+#define MIB      ((size_t)1 << 20)
+#define MIN_ROOM ((size_t)4096) /* no kernel is smaller */
 
 static const struct {
 	const char *name;
@@ -273,7 +274,7 @@ static int run(struct unpack *u, struct err *err)
 			       "it is packed with %s, this tane was built without %s",
 			       formats[u->format].name, formats[u->format].library);
 	/* The counters of zlib and bzip2 have 32 bits. */
-	if (u->in.size > UINT32_MAX || u->limit > UINT32_MAX || u->limit < PAGE_SIZE)
+	if (u->in.size > UINT32_MAX || u->limit > UINT32_MAX || u->limit < MIN_ROOM)
 		return err_set(err, "cannot unpack %zu bytes to at most %zu", u->in.size,
 			       u->limit);
 	result = unpack(u);
@@ -299,13 +300,14 @@ int decompress_into(enum decompress_format format, struct bytes in,
 int decompress(enum decompress_format format, struct bytes in, size_t limit,
 	       uint8_t **out, size_t *out_size, struct err *err)
 {
+	const size_t page_size = (size_t)sysconf(_SC_PAGESIZE);
 	struct unpack u = { .format = format,
 			    .in = in,
-			    .limit = limit & ~(PAGE_SIZE - 1) };
+			    .limit = align_down(limit, page_size) };
 	size_t kept = 0;
 	int r;
 
-	u.out = mmap(NULL, u.limit ? u.limit : PAGE_SIZE, PROT_READ | PROT_WRITE,
+	u.out = mmap(NULL, u.limit ? u.limit : page_size, PROT_READ | PROT_WRITE,
 		     MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 	if (u.out == MAP_FAILED)
 		return err_errno(err, "no %zu MiB of address space to unpack the kernel",
@@ -315,9 +317,9 @@ int decompress(enum decompress_format format, struct bytes in, size_t limit,
 
 	r = run(&u, err);
 	if (!r)
-		kept = (u.used + PAGE_SIZE - 1) & ~(PAGE_SIZE - 1);
+		kept = align_up(u.used, page_size);
 	if (kept < u.limit || !u.limit)
-		munmap(u.out + kept, u.limit ? u.limit - kept : PAGE_SIZE);
+		munmap(u.out + kept, u.limit ? u.limit - kept : page_size);
 	*out = kept ? u.out : NULL;
 	*out_size = kept ? u.used : 0;
 	return r;

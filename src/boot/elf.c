@@ -25,6 +25,26 @@ bool elf_detect(struct bytes file)
 	return file.size >= SELFMAG && !memcmp(file.data, ELFMAG, SELFMAG);
 }
 
+bool elf_isa(struct bytes file, enum boot_isa *isa)
+{
+	if (!elf_detect(file) || file.size < EI_NIDENT + 4)
+		return false;
+	switch (load_le16(file.data + EI_NIDENT + 2)) {
+	case EM_386:
+	case EM_X86_64:
+		*isa = BOOT_ISA_X86_64;
+		return true;
+	case EM_AARCH64:
+		*isa = BOOT_ISA_ARM64;
+		return true;
+	case EM_RISCV:
+		*isa = BOOT_ISA_RISCV64;
+		return true;
+	default:
+		return false;
+	}
+}
+
 /* The table of program headers: its place from the file header. */
 static int open_table(struct elf_image *elf, uint64_t offset, unsigned entry_size,
 		      unsigned count, struct err *err)

@@ -12,6 +12,17 @@
 
 #include "boot/boot.h"
 
+/* How a kernel, or a module, is packed. */
+enum decompress_format {
+	DECOMPRESS_UNKNOWN,
+	DECOMPRESS_GZIP,
+	DECOMPRESS_XZ,
+	DECOMPRESS_LZMA,
+	DECOMPRESS_ZSTD,
+	DECOMPRESS_LZ4,
+	DECOMPRESS_BZIP2,
+};
+
 /* boot.c */
 
 /*
@@ -24,6 +35,9 @@ int boot_segment_add(struct boot_kernel *kernel, uint64_t gpa, uint64_t size,
 
 /* Does `gpa` lie in one of the segments? */
 bool boot_segment_contains(const struct boot_kernel *kernel, uint64_t gpa);
+
+/* The error that a kernel is for other CPUs. Returns -1. */
+int boot_wrong_isa(enum boot_isa isa, const struct boot_target *target, struct err *err);
 
 /*
  * handoff.c: a buffer that is filled from its beginning and will lie at guest
@@ -64,6 +78,9 @@ struct elf_image {
 };
 
 bool elf_detect(struct bytes file);
+
+/* The CPUs that an ELF file is for; false if they are none of a guest's. */
+bool elf_isa(struct bytes file, enum boot_isa *isa);
 int elf_open(struct elf_image *elf, struct bytes file, struct err *err);
 
 /* Program header `i`, below elf->nr_segments. Its values are not checked. */
@@ -104,24 +121,36 @@ int multiboot_parse(struct boot_kernel *kernel, struct bytes file, size_t offset
 /* bzimage.c */
 
 bool bzimage_detect(struct bytes file);
+bool bzimage_unpacks_slowly(struct bytes file);
+bool bzimage_unpack_hint(struct bytes file, uint64_t *gpa, uint64_t *size);
 int bzimage_parse(struct boot_kernel *kernel, struct bytes file, enum boot_protocol wish,
 		  uint64_t max_size, const struct boot_room *room, struct err *err);
+
+/* image.c */
+
+/* An Image by itself, or something that may hold one. */
+bool image_detect(struct bytes file);
+
+/* The CPUs that an Image, or a zboot image, is for. false: neither, or not known. */
+bool image_isa(struct bytes file, enum boot_isa *isa);
+
+/* By the first BOOT_HEAD_SIZE bytes. */
+bool image_is_packed(struct bytes head);
+/* Where in a packed Image, or a zboot image, the Image is. false: it is neither. */
+bool image_payload(struct bytes file, struct bytes *payload,
+		   enum decompress_format *format);
+bool image_read_hint(struct bytes head, const struct boot_target *target, uint64_t *gpa);
+bool image_unpack_hint(struct bytes file, const struct boot_target *target, uint64_t *gpa,
+		       uint64_t *size);
+int image_parse(struct boot_kernel *kernel, struct bytes file,
+		const struct boot_target *target, const struct boot_room *room,
+		struct err *err);
 
 /* boot.c: an ELF file (of its own or out of a bzImage) by PVH or as Linux. */
 int boot_elf_parse(struct boot_kernel *kernel, struct bytes file, enum boot_protocol wish,
 		   uint64_t max_size, struct err *err);
 
 /* decompress.c */
-
-enum decompress_format {
-	DECOMPRESS_UNKNOWN,
-	DECOMPRESS_GZIP,
-	DECOMPRESS_XZ,
-	DECOMPRESS_LZMA,
-	DECOMPRESS_ZSTD,
-	DECOMPRESS_LZ4,
-	DECOMPRESS_BZIP2,
-};
 
 /* Tell the format by the first bytes. */
 enum decompress_format decompress_detect(struct bytes in);

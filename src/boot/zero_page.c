@@ -80,6 +80,15 @@ static int set_initrd(struct boot_params *page, const struct boot_kernel *kernel
 	return 0;
 }
 
+/* What the real-mode code of Linux would have learnt from a VGA BIOS. */
+static const struct screen_info mode3 = {
+	.orig_video_mode = 3,
+	.orig_video_cols = 80,
+	.orig_video_lines = 25,
+	.orig_video_isvga = 1,
+	.orig_video_points = 16,
+};
+
 int zero_page_build(struct boot_params *page, const struct boot_kernel *kernel,
 		    const struct boot_handoff *handoff, struct err *err)
 {
@@ -94,6 +103,8 @@ int zero_page_build(struct boot_params *page, const struct boot_kernel *kernel,
 	page->hdr.ramdisk_size = 0;
 	page->hdr.setup_data = handoff->setup_data_gpa;
 	page->acpi_rsdp_addr = handoff->rsdp_gpa;
+	if (handoff->has_vga)
+		page->screen_info = mode3;
 
 	if (set_memory_map(page, handoff, err) || set_cmdline(page, kernel, handoff, err))
 		return -1;

@@ -16,29 +16,29 @@
 
 void device_options_print_help(FILE *out)
 {
-	fputs("Devices (virtio)\n"
-	      "  -d, --disk PATH[,ro][,direct][,id=S][,block-size=N][,queues=N]\n"
-	      "             [,aio=auto|io_uring|threads][,format=raw]\n"
+	fputs("Devices (virtio, but for IDE)\n"
+	      "  -d, --disk PATH[,if=virtio|ide][,ro][,direct][,id=S][,block-size=N]\n"
+	      "             [,queues=N][,aio=auto|io_uring|threads][,format=raw]\n"
 	      "                       a raw image or block device; a comma in a name is \",,\"\n"
+	      "      --cdrom FILE     a CD-ROM drive (IDE) with this image\n"
 	      "  -n, --net none       no network                              [none]\n"
 	      "  -n, --net user[,hostfwd=tcp|udp:[HADDR]:HPORT-[GADDR]:GPORT]...[,net=A.B.C.D/N]\n"
-	      "            [,loopback=on][,ipv6=off][,hostname=S][,mac=M][,mtu=N]\n"
+	      "            [,loopback=on][,ipv6=off][,hostname=S][,tftp=DIR][,bootfile=F]\n"
+	      "            [,mac=M][,mtu=N]\n"
 	      "                       a network of its own, 10.0.2.0/24; needs no privileges\n"
 	      "  -n, --net tap[,ifname=I|fd=N][,queues=N][,vhost=on][,mac=M][,mtu=N]\n"
+	      "  -s, --share DIR[,tag=T][,rw][,uid=map][,cache=none|readahead|mmap|loose][,at=PATH]\n"
+	      "                       a folder of this host, by 9P; read-only without rw\n"
 	      "      --port NAME=WHAT a port of the virtio console: null, pty, or file:PATH to\n"
 	      "                       append to\n"
 	      "      --rng            random numbers of the host\n"
 	      "      --balloon SIZE[,deflate-on-oom=off]  memory to take from the guest\n"
 	      "      --vsock CID      sockets between host and guest, by vhost\n"
 	      "      --virtio pci|mmio[,ring=split|packed]  how the guest sees all these  [pci]\n"
-	      "      --io-threads N   threads that serve disks and networks   [1; 0: none]\n"
+	      "      --io-threads N   threads that serve disks, networks, shares  [1; 0: none]\n"
 	      "\n",
 	      out);
 }
-
-/* Of virtio-net's configuration (virtio 1.2, 5.1.4.1). */
-#define MIN_MTU 68
-#define MAX_MTU 65521
 
 /* -- disks -- */
 
@@ -51,8 +51,14 @@ int device_option_disk(char *text, struct vm_config *config, struct err *err)
 		NULL,
 	};
 	static const char *const formats[] = { "raw", NULL };
+	static const char *const interfaces[] = {
+		[DISK_VIRTIO] = "virtio",
+		[DISK_IDE] = "ide",
+		NULL,
+	};
 	struct config_disk disk = { 0 };
 	unsigned engine = BLOCK_ENGINE_AUTO, format = (unsigned)-1;
+	unsigned interface = DISK_VIRTIO;
 	const struct suboption table[] = {
 		{ .key = "ro", .kind = SUBOPTION_SWITCH, .value = &disk.read_only },
 		{ .key = "direct", .kind = SUBOPTION_SWITCH, .value = &disk.direct },
@@ -75,6 +81,10 @@ int device_option_disk(char *text, struct vm_config *config, struct err *err)
 		  .kind = SUBOPTION_CHOICE,
 		  .value = &format,
 		  .names = formats },
+		{ .key = "if",
+		  .kind = SUBOPTION_CHOICE,
+		  .value = &interface,
+		  .names = interfaces },
 	};
 
 	if (config->nr_disks == CONFIG_MAX_DISKS)
@@ -83,7 +93,41 @@ int device_option_disk(char *text, struct vm_config *config, struct err *err)
 		return err_prefix(err, "--disk: ");
 	disk.engine = engine;
 	disk.format_raw = format == 0;
+	disk.interface = interface;
 	config->disks[config->nr_disks++] = disk;
+	config_boot_from(config, BOOT_FROM_DISK);
+	return 0;
+}
+
+int device_option_floppy(char *text, struct vm_config *config, struct err *err)
+{
+	struct config_disk floppy = { 0 };
+	const struct suboption table[] = {
+		{ .key = "ro", .kind = SUBOPTION_SWITCH, .value = &floppy.read_only },
+	};
+
+	if (config->nr_floppies == CONFIG_MAX_FLOPPIES)
+		return err_set(err, "--floppy: more than %d", CONFIG_MAX_FLOPPIES);
+	if (suboptions_parse(text, &floppy.path, table, NR(table), err))
+		return err_prefix(err, "--floppy: ");
+	config->floppies[config->nr_floppies++] = floppy;
+	config_boot_from(config, BOOT_FROM_FLOPPY);
+	return 0;
+}
+
+int device_option_cdrom(const char *path, struct vm_config *config, struct err *err)
+{
+	if (config->nr_disks == CONFIG_MAX_DISKS)
+		return err_set(err, "--disk and --cdrom: more than %d", CONFIG_MAX_DISKS);
+	if (!*path)
+		return err_set(err, "--cdrom: name an image (--cdrom FILE.iso)");
+	config->disks[config->nr_disks++] = (struct config_disk){
+		.path = path,
+		.interface = DISK_IDE,
+		.cdrom = true,
+		.read_only = true,
+	};
+	config_boot_from(config, BOOT_FROM_CDROM);
 	return 0;
 }
 
@@ -138,7 +182,10 @@ static int parse_network(const char *text, void *value, struct err *err)
 		return err_set(err, "\"%s\" is not a network (10.0.2.0/24)", text);
 	if (parse_address(text, slash, &net->network, err))
 		return -1;
-	return suboption_number(slash + 1, 1, 31, &net->prefix, err);
+	if (suboption_number(slash + 1, CONFIG_MIN_PREFIX, CONFIG_MAX_PREFIX,
+			     &net->prefix, err))
+		return err_prefix(err, "\"%s\": ", text);
+	return 0;
 }
 
 /*
@@ -199,6 +246,7 @@ static int parse_user(char *text, struct config_net *net, struct err *err)
 	const struct suboption table[] = {
 		{ .key = "hostfwd",
 		  .kind = SUBOPTION_OTHER,
+		  .repeatable = true,
 		  .value = net,
 		  .parse = parse_forward },
 		{ .key = "net",
@@ -208,6 +256,8 @@ static int parse_user(char *text, struct config_net *net, struct err *err)
 		{ .key = "loopback", .kind = SUBOPTION_SWITCH, .value = &net->loopback },
 		{ .key = "ipv6", .kind = SUBOPTION_SWITCH, .value = &ipv6 },
 		{ .key = "hostname", .kind = SUBOPTION_TEXT, .value = &net->hostname },
+		{ .key = "tftp", .kind = SUBOPTION_TEXT, .value = &net->tftp },
+		{ .key = "bootfile", .kind = SUBOPTION_TEXT, .value = &net->bootfile },
 		{ .key = "mac",
 		  .kind = SUBOPTION_OTHER,
 		  .value = net,
@@ -215,8 +265,8 @@ static int parse_user(char *text, struct config_net *net, struct err *err)
 		{ .key = "mtu",
 		  .kind = SUBOPTION_NUMBER,
 		  .value = &net->mtu,
-		  .min = MIN_MTU,
-		  .max = MAX_MTU },
+		  .min = CONFIG_MIN_MTU,
+		  .max = CONFIG_MAX_MTU },
 	};
 
 	if (suboptions_parse(text, &kind, table, NR(table), err))
@@ -250,8 +300,8 @@ static int parse_tap(char *text, struct config_net *net, struct err *err)
 		{ .key = "mtu",
 		  .kind = SUBOPTION_NUMBER,
 		  .value = &net->mtu,
-		  .min = MIN_MTU,
-		  .max = MAX_MTU },
+		  .min = CONFIG_MIN_MTU,
+		  .max = CONFIG_MAX_MTU },
 	};
 
 	if (suboptions_parse(text, &kind, table, NR(table), err))
@@ -293,6 +343,42 @@ int device_option_net(char *text, struct vm_config *config, struct err *err)
 	if (r)
 		return -1;
 	config->nets[config->nr_nets++] = net;
+	return 0;
+}
+
+/* -- shares -- */
+
+int device_option_share(char *text, struct vm_config *config, struct err *err)
+{
+	/* Modes of v9fs that every Linux has with a meaning of its own. */
+	static const char *const caches[] = { "none", "readahead", "mmap", "loose",
+					      NULL };
+	static const char *const ids[] = { "map", NULL };
+	struct config_share share = { 0 };
+	unsigned cache = (unsigned)-1, uid = (unsigned)-1;
+	bool read_only = false;
+	const struct suboption table[] = {
+		{ .key = "tag", .kind = SUBOPTION_TEXT, .value = &share.tag },
+		{ .key = "ro", .kind = SUBOPTION_SWITCH, .value = &read_only },
+		{ .key = "rw", .kind = SUBOPTION_SWITCH, .value = &share.writable },
+		{ .key = "uid", .kind = SUBOPTION_CHOICE, .value = &uid, .names = ids },
+		{ .key = "cache",
+		  .kind = SUBOPTION_CHOICE,
+		  .value = &cache,
+		  .names = caches },
+		{ .key = "at", .kind = SUBOPTION_TEXT, .value = &share.at },
+	};
+
+	if (config->nr_shares == CONFIG_MAX_SHARES)
+		return err_set(err, "--share: more than %d", CONFIG_MAX_SHARES);
+	if (suboptions_parse(text, &share.path, table, NR(table), err))
+		return err_prefix(err, "--share: ");
+	if (read_only && share.writable)
+		return err_set(err, "--share: it is ro (as it is by itself) or rw");
+	share.map_ids = uid == 0;
+	if (cache < NR(caches))
+		share.cache = caches[cache];
+	config->shares[config->nr_shares++] = share;
 	return 0;
 }
 

@@ -13,7 +13,11 @@
  * configuration. Messages begin with the option's name.
  */
 int device_option_disk(char *text, struct vm_config *config, struct err *err);
+int device_option_floppy(char *text, struct vm_config *config, struct err *err);
+/* Disks and CD-ROMs share the table. */
+int device_option_cdrom(const char *path, struct vm_config *config, struct err *err);
 int device_option_net(char *text, struct vm_config *config, struct err *err);
+int device_option_share(char *text, struct vm_config *config, struct err *err);
 int device_option_port(char *text, struct vm_config *config, struct err *err);
 int device_option_balloon(char *text, struct vm_config *config, struct err *err);
 int device_option_vsock(char *text, struct vm_config *config, struct err *err);

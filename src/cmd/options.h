@@ -3,6 +3,7 @@
 #ifndef TANE_CMD_OPTIONS_H
 #define TANE_CMD_OPTIONS_H
 
+#include <getopt.h>
 #include <stdio.h>
 
 #include "core/config.h"
@@ -17,6 +18,27 @@ enum options_result {
 /* Parse argv (argv[0] is the command's name). The config's strings point into argv. */
 enum options_result options_parse(int argc, char **argv, struct vm_config *config,
 				  struct err *err);
+
+/* The options of a command that takes those of `tane run` too. */
+struct options_more {
+	const struct option
+		*options; /* at most 32, and an empty one; values from 512 on */
+	const char *letters;
+	bool stops; /* the first word that is no option ends them; else apply() gets it */
+	/* 1: it is not one of these. Option 1 is a word that is none. */
+	int (*apply)(void *opaque, int option, char *value, struct err *err);
+	void *opaque;
+};
+
+/* As options_parse(), without options_check(). */
+enum options_result options_parse_more(int argc, char **argv, struct vm_config *config,
+				       const struct options_more *more, struct err *err);
+
+/* What is taken for granted, and whether the whole makes sense. */
+int options_check(struct vm_config *config, struct err *err);
+
+/* Which word of argv the last error is about, more or less. */
+int options_position(void);
 
 void options_print_help(FILE *out);
 

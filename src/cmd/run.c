@@ -21,30 +21,27 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/prctl.h>
 #include <sys/signalfd.h>
-#include <sys/stat.h>
-#include <time.h>
 #include <unistd.h>
 
-#include "arch/machine.h"
+#include "arch/arch.h"
 #include "cmd/cmd.h"
+#include "cmd/command.h"
+#include "cmd/display.h"
 #include "cmd/options.h"
+#include "cmd/process.h"
+#include "cmd/signals.h"
+#include "cmd/screen_dump.h"
 #include "cmd/terminal.h"
+#include "util/fd.h"
 #include "vmm/lifecycle.h"
 #include "vmm/stats.h"
-
-#define EXIT_GUEST_DIED 125
-#define EXIT_SIGNAL     128
 
 /* After a forced end, a reader that takes nothing for this long is given up. */
 #define DRAIN_TIMEOUT_MS 1000
 
 /* A guest that was ended from outside had a fair chance to use its devices by then. */
 #define HINTS_AFTER_NS 10000000000ll
-
-/* The same signal again within this time says nothing new. */
-#define SAME_WISH_NS 200000000
 
 /* How often we look whether the terminal is ours by now. */
 #define TERMINAL_DELAY_NS 500000000
@@ -54,21 +51,11 @@ struct run {
 	struct loop loop;
 	struct vm *vm;
 	struct loop_source signals;
+	struct display display;
 	struct loop_timer terminal; /* while the terminal is another job's */
 	bool told_keys;
-	int told_to_end; /* the last signal that meant this, 0: none; and when */
-	int64_t told_to_end_ns;
+	struct process_wish wish; /* to end */
 };
-
-/* When this process began, on the clock of loop_now(), as well as it can be told. */
-static int64_t process_start(void)
-{
-	struct timespec cpu;
-
-	/* Until main() a process does nothing but compute: its CPU time is its age. */
-	clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &cpu);
-	return loop_now() - ((int64_t)cpu.tv_sec * 1000000000 + cpu.tv_nsec);
-}
 
 /* Does a console of this VM read our stdin? */
 static bool reads_stdin(const struct vm_config *config)
@@ -85,9 +72,15 @@ static void take_terminal(void *opaque)
 {
 	struct run *run = opaque;
 
-	if (!reads_stdin(&run->config))
+	const bool shows = run->config.display != DISPLAY_NONE;
+
+	if (!shows && !reads_stdin(&run->config))
 		return;
-	if (terminal_make_raw()) {
+	if (terminal_make_raw(false)) {
+		if (shows) {
+			display_show(&run->display);
+			return;
+		}
 		if (!run->told_keys)
 			fputs("tane: Ctrl-a x ends, Ctrl-a h helps\n", stderr);
 		run->told_keys = true;
@@ -96,18 +89,19 @@ static void take_terminal(void *opaque)
 	}
 }
 
-/* As the default action of SIGTSTP, which an orphaned process group is spared. */
-static void stop(void)
+/* Undo what firmware has said to the terminal that its serial port is at. */
+static void wrap_lines(const struct run *run)
 {
-	sigset_t set;
+	if (run->config.firmware && reads_stdin(&run->config))
+		terminal_wrap_lines();
+}
 
+static void stop(struct run *run)
+{
+	display_hide(&run->display);
 	terminal_restore();
-	sigemptyset(&set);
-	sigaddset(&set, SIGTSTP);
-	/* It is blocked: it acts when it is let in. */
-	pthread_kill(pthread_self(), SIGTSTP);
-	pthread_sigmask(SIG_UNBLOCK, &set, NULL);
-	pthread_sigmask(SIG_BLOCK, &set, NULL);
+	wrap_lines(run);
+	signals_stop();
 }
 
 /* A console that knows sizes is told that of our terminal. */
@@ -115,7 +109,8 @@ static void tell_size(const struct run *run)
 {
 	uint16_t cols, rows;
 
-	if (config_console_is_virtio(&run->config) && terminal_size(&cols, &rows))
+	if (config_console_is_virtio(&run->config) &&
+	    terminal_size(STDOUT_FILENO, &cols, &rows))
 		machine_resize_console(run->vm, cols, rows);
 }
 
@@ -133,24 +128,8 @@ static int next_signal(struct run *run)
 	}
 	if (info.ssi_signo != SIGTSTP)
 		return (int)info.ssi_signo;
-	stop();
+	stop(run);
 	return 0;
-}
-
-/*
- * timeout(1) sends its signal twice, to us and to our group; a shell may repeat the
- * SIGHUP of its terminal. That is no impatience.
- */
-static bool is_same_wish(struct run *run, int number)
-{
-	const int64_t now = loop_now(), since = now - run->told_to_end_ns;
-	const bool same = number == run->told_to_end && since < SAME_WISH_NS;
-
-	if (!same) {
-		run->told_to_end = number;
-		run->told_to_end_ns = now;
-	}
-	return same;
 }
 
 static void on_signal(void *opaque, uint32_t epoll_events)
@@ -159,7 +138,7 @@ static void on_signal(void *opaque, uint32_t epoll_events)
 	int number = next_signal(run);
 
 	(void)epoll_events;
-	if (number && !is_same_wish(run, number))
+	if (number && !process_wish_repeats(&run->wish, number))
 		vm_shut_down(run->vm, number);
 	else if (!number)
 		take_terminal(run); /* after a stop; else it is raw already */
@@ -172,44 +151,12 @@ static bool is_told_to_end(void *opaque)
 
 static int watch_signals(struct run *run, struct err *err)
 {
-	sigset_t set;
+	static const int more[] = { SIGTSTP, SIGCONT, SIGWINCH };
 
-	sigemptyset(&set);
-	sigaddset(&set, SIGINT);
-	sigaddset(&set, SIGTERM);
-	sigaddset(&set, SIGHUP);
-	sigaddset(&set, SIGQUIT);
-	sigaddset(&set, SIGTSTP);
-	sigaddset(&set, SIGCONT);
-	sigaddset(&set, SIGWINCH);
-	if (pthread_sigmask(SIG_BLOCK, &set, NULL) ||
-	    signal(SIGPIPE, SIG_IGN) == SIG_ERR || signal(SIGXFSZ, SIG_IGN) == SIG_ERR)
-		return err_errno(err, "signals");
-	run->signals = (struct loop_source){
-		.fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK),
-		.ready = on_signal,
-		.opaque = run,
-	};
-	if (run->signals.fd < 0)
-		return err_errno(err, "signalfd");
-	return loop_add(&run->loop, &run->signals, EPOLLIN, err);
-}
-
-/* What the process itself is asked to be. */
-static int set_up_process(const struct vm_config *config, struct err *err)
-{
-	const pid_t parent = getppid();
-
-	if (config->name)
-		prctl(PR_SET_NAME, config->name);
-	if (!config->die_with_parent)
-		return 0;
-	if (prctl(PR_SET_PDEATHSIG, SIGTERM))
-		return err_errno(err, "--die-with-parent");
-	/* It may have died before we asked to be told. */
-	if (getppid() != parent)
-		return err_set(err, "--die-with-parent: the parent is gone already");
-	return 0;
+	if (signals_leave_output_alone(err))
+		return -1;
+	return signals_watch(&run->signals, &run->loop, on_signal, run, more,
+			     sizeof(more) / sizeof(more[0]), NULL, err);
 }
 
 static int exit_status(const struct vm_outcome *outcome, bool lost_output)
@@ -260,28 +207,27 @@ static bool deserves_hints(const struct run *run, const struct vm_outcome *outco
 	       (outcome->end != VM_KILLED || loop_now() - began > HINTS_AFTER_NS);
 }
 
-static bool is_same_file(int one, int other)
-{
-	struct stat a, b;
-
-	return !fstat(one, &a) && !fstat(other, &b) && a.st_dev == b.st_dev &&
-	       a.st_ino == b.st_ino;
-}
-
 static int serve(struct run *run, struct err *err)
 {
 	struct vm_outcome outcome;
 	bool lost = false;
 	int failed;
 
+	if (run->config.dump_dtb)
+		return vm_dump_dtb(run->vm, run->config.dump_dtb, err) ? EXIT_OURS : 0;
+	if (run->config.display != DISPLAY_NONE &&
+	    display_init(&run->display, run->vm, err))
+		return EXIT_OURS;
 	take_terminal(run);
 	tell_size(run);
 	failed = vm_run(run->vm, &outcome, err);
+	display_hide(&run->display);
 	/* Before the drain: nobody reads keys any more, so Ctrl-C must be a signal. */
 	terminal_restore();
 	if (failed)
 		return EXIT_OURS;
 	drain(run, &outcome, &lost);
+	wrap_lines(run);
 	if (run->vm->dump)
 		fputs(run->vm->dump, stderr);
 	if (outcome.end == VM_DIED)
@@ -290,9 +236,11 @@ static int serve(struct run *run, struct err *err)
 		fprintf(stderr, "tane: %s\n", outcome.message);
 	if (deserves_hints(run, &outcome))
 		machine_print_hints(run->vm, stderr);
+	if (run->config.screen_dump && screen_dump(run->vm, run->config.screen_dump, err))
+		lost = true;
 	if (run->config.stats) {
 		/* The guest's last line may have no end. */
-		if (is_same_file(STDOUT_FILENO, STDERR_FILENO))
+		if (fd_is_same_file(STDOUT_FILENO, STDERR_FILENO))
 			fputc('\n', stderr);
 		stats_print(run->vm, stderr);
 	}
@@ -305,12 +253,14 @@ static int run_vm(struct run *run, int64_t started_ns, struct err *err)
 
 	if (loop_init(&run->loop, err))
 		return EXIT_OURS;
-	if (!set_up_process(&run->config, err) && !watch_signals(run, err) &&
+	if ((run->config.display == DISPLAY_NONE || !display_check(err)) &&
+	    !process_set_up(&run->config, err) && !watch_signals(run, err) &&
 	    !loop_timer_init(&run->terminal, &run->loop, take_terminal, run, err) &&
 	    !vcpu_install_kick_signal(err)) {
 		run->vm = vm_create(&run->config, &run->loop, started_ns, err);
 		if (run->vm) {
 			status = serve(run, err);
+			display_destroy(&run->display);
 			vm_destroy(run->vm);
 		}
 	}
@@ -337,7 +287,8 @@ int cmd_run(int argc, char **argv)
 	case OPTIONS_RUN:
 		break;
 	}
-	status = run_vm(&run, started_ns, &err);
+	status = run.config.command.enabled ? run_command(&run.config, started_ns, &err)
+					    : run_vm(&run, started_ns, &err);
 	if (err.text[0])
 		fprintf(stderr, "tane: %s\n", err.text);
 	return status;

@@ -140,7 +140,7 @@ static int parse_item(char *item, const struct suboption *table, size_t nr,
 		i++;
 	if (i == nr)
 		return unknown_key(item, table, nr, err);
-	if ((*seen & 1u << i) && table[i].kind != SUBOPTION_OTHER)
+	if ((*seen & 1u << i) && !table[i].repeatable)
 		return err_set(err, "%s: given twice", item);
 	*seen |= 1u << i;
 	if (parse_value(&table[i], equals ? equals + 1 : NULL, err))

@@ -16,12 +16,13 @@ enum suboption_kind {
 	SUBOPTION_TEXT,   /* KEY=TEXT, not empty -> const char * */
 	SUBOPTION_NUMBER, /* KEY=N, min to max -> unsigned */
 	SUBOPTION_CHOICE, /* KEY=NAME, one of names[] -> unsigned, its index */
-	SUBOPTION_OTHER,  /* KEY=TEXT -> parse(); may be repeated */
+	SUBOPTION_OTHER,  /* KEY=TEXT -> parse() */
 };
 
 struct suboption {
 	const char *key;
 	enum suboption_kind kind;
+	bool repeatable;          /* parse() takes one after another */
 	void *value;              /* where it goes; the type depends on the kind */
 	unsigned min, max;        /* NUMBER */
 	const char *const *names; /* CHOICE; ends with NULL */

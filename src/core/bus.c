@@ -181,11 +181,10 @@ static void count_stranger(struct bus_map *map, uint64_t address)
 	count(&map->unclaimed);
 	for (unsigned i = 0; i < BUS_MAX_STRANGERS; i++) {
 		struct bus_stranger *stranger = &map->strangers[i];
-		bool unclaimed = false;
+		uint32_t unclaimed = 0;
 
-		if (__atomic_compare_exchange_n(&stranger->claimed, &unclaimed, true,
-						false, __ATOMIC_RELAXED,
-						__ATOMIC_RELAXED))
+		if (__atomic_compare_exchange_n(&stranger->claimed, &unclaimed, 1, false,
+						__ATOMIC_RELAXED, __ATOMIC_RELAXED))
 			__atomic_store_n(&stranger->address, address, __ATOMIC_RELAXED);
 		else if (__atomic_load_n(&stranger->address, __ATOMIC_RELAXED) != address)
 			continue;
@@ -274,6 +273,43 @@ void bus_access(struct bus *bus, enum bus_space space, uint64_t address, void *d
 			at %= PIO_SPACE_SIZE;
 		(void)access_once(map, at, &bytes[i], 1, is_write);
 	}
+}
+
+/* Hand all of them to the chip. false: it takes them one by one. */
+static bool call_string_handler(struct bus_map *map, uint64_t port, void *data,
+				unsigned size, unsigned nr, bool is_write)
+{
+	const struct target target = look_up(map, port);
+	struct bus_range *range;
+
+	if (!target.found || !range_within(port - target.base, size, target.size) ||
+	    size > target.ops->max_size || !is_power_of_two(size) ||
+	    !(is_write ? target.ops->write_string != NULL
+		       : target.ops->read_string != NULL))
+		return false;
+	range = &map->ranges[target.index];
+	__atomic_fetch_add(is_write ? &range->writes : &range->reads, nr,
+			   __ATOMIC_RELAXED);
+	if (target.lock)
+		pthread_mutex_lock(target.lock);
+	if (is_write)
+		target.ops->write_string(target.dev, port - target.base, size, nr, data);
+	else
+		target.ops->read_string(target.dev, port - target.base, size, nr, data);
+	if (target.lock)
+		pthread_mutex_unlock(target.lock);
+	return true;
+}
+
+void bus_access_string(struct bus *bus, uint64_t port, void *data, unsigned size,
+		       unsigned nr, bool is_write)
+{
+	if (nr > 1 &&
+	    call_string_handler(&bus->maps[BUS_PIO], port, data, size, nr, is_write))
+		return;
+	for (unsigned i = 0; i < nr; i++)
+		bus_access(bus, BUS_PIO, port, (uint8_t *)data + (size_t)i * size, size,
+			   is_write);
 }
 
 const char *bus_name(struct bus *bus, enum bus_space space, uint64_t address)

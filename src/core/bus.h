@@ -25,6 +25,14 @@ struct io_ops {
 	uint64_t (*read)(void *dev, uint64_t offset, unsigned size);
 	void (*write)(void *dev, uint64_t offset, unsigned size, uint64_t value);
 	unsigned max_size;
+	/*
+	 * `count` such accesses in a row, the data packed: for chips that move much of it
+	 * through a port. Either may be NULL: then they come one by one.
+	 */
+	void (*read_string)(void *dev, uint64_t offset, unsigned size, unsigned count,
+			    void *data);
+	void (*write_string)(void *dev, uint64_t offset, unsigned size, unsigned count,
+			     const void *data);
 };
 
 enum bus_space {
@@ -48,7 +56,7 @@ struct bus_range {
 
 /* An address that no range claims, and how often the guest touched it. */
 struct bus_stranger {
-	bool claimed;
+	uint32_t claimed; /* 0 or 1; a word, as riscv64 has no smaller atomics */
 	uint64_t address;
 	uint64_t count;
 };
@@ -87,6 +95,13 @@ void bus_remove(struct bus *bus, enum bus_space space, uint64_t base);
  */
 void bus_access(struct bus *bus, enum bus_space space, uint64_t address, void *data,
 		unsigned size, bool is_write);
+
+/*
+ * A string instruction of the guest: `nr` accesses of `size` bytes to one port, `data`
+ * packed. The same as bus_access() for each, but faster where the chip can do it at once.
+ */
+void bus_access_string(struct bus *bus, uint64_t port, void *data, unsigned size,
+		       unsigned nr, bool is_write);
 
 /* The name of the range that holds `address`, or "unclaimed". For traces. */
 const char *bus_name(struct bus *bus, enum bus_space space, uint64_t address);

@@ -28,7 +28,8 @@
  * descriptor is dropped, so that EOF does not spin.
  *
  * On a terminal Ctrl-a is the escape key: x ends the VM, h helps, b sends a
- * break, and Ctrl-a itself passes one Ctrl-a on. While the terminal is another job's
+ * break, and Ctrl-a itself passes one Ctrl-a on. The terminal of a command has all its
+ * keys; Ctrl-] pressed thrice in a row ends the VM there. While the terminal is another job's
  * (a shell's `&` and `bg`), what is typed is not for us, and reading would stop us.
  * Nothing tells when it is ours again: a shell's `fg` is silent to a job that runs.
  * So we look twice a second, once there was something to read.
@@ -39,7 +40,7 @@
 #include <poll.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/stat.h>
+#include <termios.h>
 #include <unistd.h>
 
 #include "core/console.h"
@@ -55,6 +56,10 @@
 #define INPUT_TURNS    64
 #define FLUSH_PIECES   32   /* of WRITE_CHUNK bytes at most, in a turn of the loop */
 #define ESCAPE_KEY     0x01 /* Ctrl-a */
+#define END_KEY        0x04 /* Ctrl-d */
+#define BRACKET_KEY    0x1d /* Ctrl-] */
+#define BRACKETS       3    /* that quit within this time: */
+#define BRACKETS_NS    1000000000
 
 #define WRITE_CHUNK 4096u /* PIPE_BUF: see fd_try_write() */
 
@@ -162,6 +167,12 @@ static void give_up_output(struct console *console)
 	consume(console, used);
 }
 
+static void tell_end(const struct console *console)
+{
+	if (console->ops->ended)
+		console->ops->ended(console->opaque);
+}
+
 /* A pseudo terminal that nobody has open. It would take output all the same. */
 static bool is_absent(const struct console *console)
 {
@@ -184,13 +195,13 @@ static void wait_for_user(struct console *console)
 	loop_timer_arm(&console->flush, loop_now() + RETRY_DELAY_NS);
 }
 
-/* Was it the other side that ended it? A terminal that hung up says EIO. */
-static bool is_reader_gone(const struct console *console, int error)
+/* Say why output is lost from now on, unless that is a command's terminal that is gone. */
+static void report_loss(struct console *console, int error)
 {
-	struct stat st;
-
-	return error == EPIPE || error == ECONNRESET ||
-	       (error == EIO && !fstat(console->out.fd, &st) && S_ISCHR(st.st_mode));
+	console->failed = !fd_is_hangup(console->out.fd, error);
+	if (console->failed || !console->is_tty)
+		fprintf(stderr, "tane: console output is lost from here on: %s\n",
+			error == EBADF ? "nothing is open for it" : strerror(error));
 }
 
 /* Write one piece. false when nothing more can be written now. */
@@ -214,16 +225,21 @@ static bool write_piece(struct console *console)
 		wait_for_user(console);
 		return false;
 	}
+	if (console->tap) {
+		console->tap->output(console->tap->opaque,
+				     console->output + console->head, n);
+		consume(console, n);
+		return true;
+	}
 	written = fd_try_write(console->out.fd, console->output + console->head, n);
 	if (written < 0 && errno == EINTR)
 		return true;
 	if (written < 0 && (errno == EAGAIN || (errno == EIO && console->is_pty)))
 		return false;
 	if (written < 0) {
-		fprintf(stderr, "tane: console output is lost from here on: %s\n",
-			errno == EBADF ? "nothing is open for it" : strerror(errno));
-		console->failed = !is_reader_gone(console, errno);
+		report_loss(console, errno);
 		give_up_output(console);
+		tell_end(console);
 		return false;
 	}
 	consume(console, (size_t)written);
@@ -325,11 +341,30 @@ static void filter_escapes(struct console *console, size_t from)
 	console->input_used = kept;
 }
 
+/* Ctrl-] thrice ends the VM. They are the guest's all the same. */
+static void count_brackets(struct console *console, size_t from)
+{
+	for (size_t i = from; i < console->input_used; i++) {
+		if (console->input[i] != BRACKET_KEY) {
+			console->brackets = 0;
+			continue;
+		}
+		if (!console->brackets ||
+		    loop_now() - console->bracket_ns > BRACKETS_NS) {
+			console->brackets = 0;
+			console->bracket_ns = loop_now();
+		}
+		if (++console->brackets == BRACKETS)
+			console->ops->quit(console->opaque);
+	}
+}
+
 static void close_input(struct console *console)
 {
 	if (console->in_pollable)
 		loop_remove(console->loop, &console->in);
 	console->in_open = false;
+	console->at_end = true;
 }
 
 /* May more be read, with what the buffer holds? */
@@ -337,14 +372,32 @@ static bool wants_input(const struct console *console)
 {
 	const size_t left = console->input_used - console->input_at;
 
-	return console->escapes ? left < sizeof(console->input) : left == 0;
+	return console->is_terminal ? left < sizeof(console->input) : left == 0;
 }
 
-static bool is_another_jobs(const struct console *console)
+/* Is the terminal another job's, or does another process of ours read its keys? */
+static bool is_anothers(const struct console *console)
 {
-	const pid_t owner = console->escapes ? tcgetpgrp(console->in.fd) : -1;
+	const pid_t owner = console->is_terminal ? tcgetpgrp(console->in.fd) : -1;
+	struct termios settings;
 
-	return owner >= 0 && owner != getpgrp();
+	if (owner >= 0 && owner != getpgrp())
+		return true;
+	return console->is_shared && !tcgetattr(console->in.fd, &settings) &&
+	       !(settings.c_lflag & ICANON);
+}
+
+static bool is_hung_up(int fd)
+{
+	struct pollfd pollfd = { .fd = fd, .events = POLLIN };
+
+	return poll(&pollfd, 1, 0) > 0 && (pollfd.revents & (POLLHUP | POLLERR));
+}
+
+/* Ctrl-D at a terminal in lines: an end of file for who reads now, and not for ever. */
+static bool is_end_of_lines(const struct console *console, ssize_t n)
+{
+	return n == 0 && console->is_tty && !is_hung_up(console->in.fd);
 }
 
 /* Fill the buffer. false if there is nothing (now, or ever again). */
@@ -355,7 +408,7 @@ static bool read_input(struct console *console)
 
 	if (!console->in_open)
 		return false;
-	console->away = is_another_jobs(console);
+	console->away = is_anothers(console);
 	if (console->away) {
 		loop_timer_arm(&console->again, loop_now() + AGAIN_DELAY_NS);
 		return false;
@@ -365,12 +418,23 @@ static bool read_input(struct console *console)
 		console->break_at -= console->input_at;
 	console->input_at = 0;
 	console->input_used = left;
+	if (console->tap) {
+		n = (ssize_t)console->tap->input(console->tap->opaque,
+						 console->input + left,
+						 sizeof(console->input) - left);
+		console->input_used += (size_t)n;
+		return n > 0;
+	}
 	n = fd_try_read(console->in.fd, console->input + left,
 			sizeof(console->input) - left);
 	if (n < 0 && (errno == EAGAIN || errno == EINTR))
 		return false;
 	if (n < 0 && errno == EIO && console->is_pty)
 		return false; /* nobody has it open: a later write there wakes us */
+	if (is_end_of_lines(console, n)) {
+		console->input[left] = END_KEY;
+		n = 1;
+	}
 	if (n <= 0) {
 		close_input(console);
 		return false;
@@ -378,6 +442,8 @@ static bool read_input(struct console *console)
 	console->input_used = left + (size_t)n;
 	if (console->escapes)
 		filter_escapes(console, left);
+	else if (console->is_terminal)
+		count_brackets(console, left);
 	return true;
 }
 
@@ -449,6 +515,10 @@ static void pump_input(void *opaque)
 		}
 	}
 	watch_input(console, wants_input(console) && !console->away);
+	if (console->at_end && console->input_at == console->input_used) {
+		console->at_end = false;
+		tell_end(console);
+	}
 }
 
 static void input_ready(void *opaque, uint32_t epoll_events)
@@ -523,6 +593,9 @@ int console_init(struct console *console, struct loop *loop, int in_fd, int out_
 	console->ops = ops;
 	console->opaque = opaque;
 	console->escapes = flags & CONSOLE_ESCAPES;
+	console->is_tty = flags & CONSOLE_TTY;
+	console->is_shared = flags & CONSOLE_SHARED;
+	console->is_terminal = console->escapes || console->is_tty;
 	console->is_pty = flags & CONSOLE_PTY;
 	pthread_mutex_init(&console->lock, NULL);
 	if (loop_timer_init(&console->flush, loop, flush, console, err) ||
@@ -532,6 +605,19 @@ int console_init(struct console *console, struct loop *loop, int in_fd, int out_
 	    open_output(console, out_fd, err) || open_input(console, in_fd, err))
 		return err_prefix(err, "console: ");
 	return 0;
+}
+
+void console_set_tap(struct console *console, const struct console_tap *tap)
+{
+	console->tap = tap;
+	console->broken = false;
+	console->in_open = true;
+	console_tap_ready(console);
+}
+
+void console_tap_ready(struct console *console)
+{
+	loop_event_signal(&console->wanted);
 }
 
 void console_destroy(struct console *console)
@@ -550,16 +636,17 @@ void console_destroy(struct console *console)
 	pthread_mutex_destroy(&console->lock);
 }
 
-/* Wait until more can be written. false: do not go on. */
-static bool wait_for_reader(struct console *console,
-			    const struct console_interrupt *interrupt, int timeout_ms)
+bool console_wait(const struct console_interrupt *interrupt, int fd, int timeout_ms)
 {
 	struct pollfd fds[2] = {
-		{ .fd = console->out.fd, .events = POLLOUT },
+		{ .fd = fd, .events = POLLOUT },
 		{ .fd = interrupt->fd, .events = POLLIN },
 	};
-	int n = poll(fds, 2, timeout_ms);
+	int n;
 
+	if (interrupt->over && *interrupt->over)
+		return false;
+	n = poll(fds, 2, timeout_ms);
 	if (n < 0)
 		return errno == EINTR;
 	return n > 0 && !(fds[1].revents && interrupt->interrupted(interrupt->opaque));
@@ -575,7 +662,8 @@ bool console_drain(struct console *console, const struct console_interrupt *inte
 	while (!output_is_empty(console)) {
 		if (write_piece(console) || output_is_empty(console))
 			continue;
-		if (console->absent || !wait_for_reader(console, interrupt, timeout_ms))
+		if (console->absent ||
+		    !console_wait(interrupt, console->out.fd, timeout_ms))
 			break;
 	}
 	done = output_is_empty(console);

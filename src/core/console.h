@@ -30,8 +30,13 @@ struct console_ops {
 	bool (*send_break)(void *opaque);
 	/* There is room for output again, after console_put() said no. */
 	void (*writable)(void *opaque);
-	/* The user asked to end the VM (Ctrl-a x). */
+	/* The user asked to end the VM (Ctrl-a x, Ctrl-] thrice). */
 	void (*quit)(void *opaque);
+	/*
+	 * No input comes any more, and the device has taken all; or nobody reads its
+	 * output. NULL: it is no matter.
+	 */
+	void (*ended)(void *opaque);
 };
 
 /* What kind of descriptors a console has. */
@@ -39,6 +44,24 @@ enum console_flags {
 	/* Input is a terminal: Ctrl-a is ours, and another job's is not read. */
 	CONSOLE_ESCAPES = 1,
 	CONSOLE_PTY = 2, /* our side of a pseudo terminal: users come and go */
+	/*
+	 * The terminal of a command: all keys are the guest's, but Ctrl-] thrice in a second
+	 * quits; another job's is not read; that it is gone is nothing to talk about.
+	 */
+	CONSOLE_TTY = 4,
+	/* ... and others of our job may have it: while it is not in lines, they read it. */
+	CONSOLE_SHARED = 8,
+};
+
+/*
+ * A listener in this process, instead of descriptors. Both run on the loop's thread, no
+ * lock held; output also in console_drain().
+ */
+struct console_tap {
+	void (*output)(void *opaque, const uint8_t *data, size_t n);
+	/* What is to be typed, at most `size` bytes; 0: nothing now. */
+	size_t (*input)(void *opaque, uint8_t *to, size_t size);
+	void *opaque;
 };
 
 struct console {
@@ -64,13 +87,20 @@ struct console {
 
 	struct loop_source in;
 	bool in_open, in_watched, in_pollable;
-	struct loop_event wanted; /* the device has room for input again */
-	struct loop_timer again;  /* looks whether the terminal is ours by now */
-	bool away;                /* the terminal is another job's */
+	bool at_end;                   /* it was closed, and the device is to be told */
+	const struct console_tap *tap; /* NULL: `in` and `out` */
+	struct loop_event wanted;      /* the device has room for input again */
+	struct loop_timer again;       /* looks whether the terminal is ours by now */
+	bool away;                     /* the terminal is another job's */
 	uint8_t input[CONSOLE_INPUT_SIZE];
 	size_t input_at, input_used;
-	bool starved;       /* input waits for room in the device; atomic */
-	bool escapes;       /* Ctrl-a is ours: input is a terminal */
+	bool starved;      /* input waits for room in the device; atomic */
+	bool is_terminal;  /* input is: keys are looked at */
+	bool escapes;      /* ... and Ctrl-a is ours */
+	bool is_tty;       /* CONSOLE_TTY */
+	bool is_shared;    /* CONSOLE_SHARED */
+	unsigned brackets; /* Ctrl-] in a row, the first of them then: */
+	int64_t bracket_ns;
 	bool escaped;       /* the last byte was Ctrl-a */
 	bool break_pending; /* a break goes in front of input[break_at] */
 	size_t break_at;
@@ -85,6 +115,14 @@ int console_init(struct console *console, struct loop *loop, int in_fd, int out_
 		 unsigned flags, const struct console_ops *ops, void *opaque,
 		 struct err *err);
 void console_destroy(struct console *console);
+
+/*
+ * Let `tap` listen and type, on a console made with no descriptors; before the guest
+ * runs. It lives as long as the console.
+ */
+void console_set_tap(struct console *console, const struct console_tap *tap);
+/* The tap has input again. The loop's thread. */
+void console_tap_ready(struct console *console);
 
 /*
  * A byte from the guest. Any thread; never blocks. Returns false when the ring
@@ -113,7 +151,14 @@ struct console_interrupt {
 	void *opaque;
 	/* Set if an error, such as a full disk, cost output at any time. NULL: no matter. */
 	bool *failed;
+	/* True once `interrupted` has ended one wait: then nobody waits. NULL: each for itself. */
+	const bool *over;
 };
+
+/*
+ * Wait until more can be written to `fd`, as console_drain() does. false: do not go on.
+ */
+bool console_wait(const struct console_interrupt *interrupt, int fd, int timeout_ms);
 
 /*
  * Write what is left, without the loop and with no vCPU running, until all is

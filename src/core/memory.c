@@ -7,6 +7,11 @@
  * gives a page when the guest first uses it, 2 MiB at a time where transparent
  * huge pages can be had. Each region becomes one KVM memory slot.
  *
+ * Or RAM is made of the host's pool of huge pages (hugetlb). They are set aside as
+ * a region is added, or that fails: a page that is missing later would be a SIGBUS. So
+ * none is given back to the pool before the end either, since another process might
+ * take it.
+ *
  * Every access names its whole range. find() refuses what is not entirely
  * inside one region, in arithmetic that cannot wrap; nothing else in the
  * program computes an address in guest RAM.
@@ -23,6 +28,7 @@
  * and is for the time before vCPUs run.
  */
 #include <errno.h>
+#include <linux/mman.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
@@ -57,6 +63,30 @@ static uint8_t *reserve(uint64_t size)
 	return aligned;
 }
 
+/* The same from the pool, which knows no wish: it has so many pages or not. */
+static uint8_t *reserve_pool(uint64_t size)
+{
+	uint8_t *start =
+		mmap(NULL, size, PROT_READ | PROT_WRITE,
+		     MAP_PRIVATE | MAP_ANONYMOUS | MAP_HUGETLB | MAP_HUGE_2MB, -1, 0);
+
+	if (start == MAP_FAILED)
+		return NULL;
+	(void)madvise(start, size, MADV_DONTDUMP);
+	return start;
+}
+
+static int err_reserve(struct err *err, bool hugepages, uint64_t size)
+{
+	if (!hugepages || errno != ENOMEM)
+		return err_errno(err, "guest memory: cannot reserve %llu MiB (--mem)",
+				 (unsigned long long)(size >> 20));
+	return err_set(err,
+		       "--hugepages: the host has not %llu free huge pages of 2 MiB "
+		       "(its administrator sets their number: sysctl vm.nr_hugepages)",
+		       (unsigned long long)(size / HUGE_PAGE_SIZE));
+}
+
 static void release(struct memory_region *region)
 {
 	munmap(region->hva, region->size);
@@ -66,26 +96,30 @@ static void release(struct memory_region *region)
 int memory_add_ram(struct memory *memory, uint64_t gpa, uint64_t size, struct err *err)
 {
 	struct memory_region *region = &memory->regions[memory->nr_regions];
+	/* KVM maps pages of the host, which may be larger: 16 or 64 KiB on arm64. */
+	const uint64_t page_size = (uint64_t)sysconf(_SC_PAGESIZE);
 	void *dirty;
 
 	if (memory->nr_regions == MEMORY_MAX_REGIONS)
 		return err_set(err, "guest memory: more than %d regions",
 			       MEMORY_MAX_REGIONS);
-	if (!size || size % MEMORY_PAGE_SIZE || gpa % MEMORY_PAGE_SIZE ||
-	    gpa + size < gpa)
+	if (!size || size % page_size || gpa % page_size || gpa + size < gpa)
 		return err_set(err,
-			       "guest memory: 0x%llx bytes at 0x%llx are not whole pages",
-			       (unsigned long long)size, (unsigned long long)gpa);
+			       "guest memory: 0x%llx bytes at 0x%llx are not whole pages"
+			       " of the host, which has %llu KiB (--mem)",
+			       (unsigned long long)size, (unsigned long long)gpa,
+			       (unsigned long long)page_size / 1024);
+	if (memory->hugepages && size % HUGE_PAGE_SIZE)
+		return err_set(err, "--hugepages: --mem has to be a multiple of 2M");
 
 	*region = (struct memory_region){
 		.gpa = gpa,
 		.size = size,
-		.hva = reserve(size),
+		.hva = memory->hugepages ? reserve_pool(size) : reserve(size),
 		.dirty_size = align_up((size >> PAGE_SHIFT) / 8 + 8, MEMORY_PAGE_SIZE),
 	};
 	if (!region->hva)
-		return err_errno(err, "guest memory: cannot reserve %llu MiB (--mem)",
-				 (unsigned long long)(size >> 20));
+		return err_reserve(err, memory->hugepages, size);
 	dirty = mmap(NULL, region->dirty_size, PROT_READ | PROT_WRITE,
 		     MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 	if (dirty == MAP_FAILED) {
@@ -108,7 +142,9 @@ int memory_discard(struct memory *memory, struct err *err)
 	for (unsigned i = 0; i < memory->nr_regions; i++) {
 		struct memory_region *region = &memory->regions[i];
 
-		if (madvise(region->hva, region->size, MADV_DONTNEED))
+		if (memory->hugepages)
+			memset(region->hva, 0, region->size);
+		else if (madvise(region->hva, region->size, MADV_DONTNEED))
 			return err_errno(err, "guest memory: cannot clear it");
 		/* A page that became zero has changed too. */
 		memset(region->dirty, 0xff, ((region->size >> PAGE_SHIFT) + 7) / 8);
@@ -199,7 +235,7 @@ uint64_t memory_give_back(const struct memory *memory, const void *hva, uint64_t
 	const struct memory_region *region = find_mapped(memory, hva, len, &offset);
 	uint64_t end;
 
-	if (!region)
+	if (!region || memory->hugepages)
 		return 0;
 	/* A host with larger pages keeps those that are not wholly inside. */
 	end = align_down(offset + len, page_size);

@@ -27,6 +27,7 @@ struct memory_region {
 };
 
 struct memory {
+	bool hugepages; /* RAM is from the host's pool of huge pages; set before the first */
 	struct memory_region regions[MEMORY_MAX_REGIONS];
 	unsigned nr_regions;
 };
@@ -35,7 +36,8 @@ struct memory {
 int memory_add_ram(struct memory *memory, uint64_t gpa, uint64_t size, struct err *err);
 void memory_destroy(struct memory *memory);
 
-/* All RAM reads zero again and its host pages are given back. No vCPU may run. */
+/* All RAM reads zero again; its host pages are given back, but huge ones of the pool. No
+ * vCPU may run. */
 int memory_discard(struct memory *memory, struct err *err);
 
 /*
@@ -58,7 +60,8 @@ void memory_mark_written(const struct memory *memory, const void *hva, uint64_t 
 /*
  * The guest does not need [hva, hva + len) of such a range for now: give the host
  * its pages that lie wholly inside. They read zero until somebody writes to them, and
- * are marked as written. Returns how many bytes that were; 0 if it is not RAM.
+ * are marked as written. Returns how many bytes that were; 0 if it is not RAM, or
+ * from the pool of huge pages, which stay.
  */
 uint64_t memory_give_back(const struct memory *memory, const void *hva, uint64_t len);
 

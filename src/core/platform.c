@@ -67,9 +67,11 @@ void platform_detach_doorbell(const struct platform *platform,
 		kvm_vm_detach_ioeventfd(platform->kvm, &event);
 }
 
-static struct kvm_irq_routing_entry to_route(const struct msi *msi)
+/* false: it leads nowhere. */
+static bool to_route(const struct platform *platform, const struct msi *msi,
+		     struct kvm_irq_routing_entry *route)
 {
-	return (struct kvm_irq_routing_entry){
+	*route = (struct kvm_irq_routing_entry){
 		.gsi = msi->gsi,
 		.type = KVM_IRQ_ROUTING_MSI,
 		.u.msi = {
@@ -78,6 +80,7 @@ static struct kvm_irq_routing_entry to_route(const struct msi *msi)
 			.data = msi->data,
 		},
 	};
+	return !platform->route_msi || platform->route_msi(platform->opaque, msi, route);
 }
 
 /* Tell KVM of all pins and all messages that have an address. Lock held. */
@@ -97,8 +100,9 @@ static int set_routes(const struct platform *platform, struct err *err)
 	for (unsigned i = 0; i < platform->nr_msis; i++) {
 		const struct msi *msi = platform->msis[i];
 
-		if (msi && msi->routed)
-			table->entries[table->nr++] = to_route(msi);
+		if (msi && msi->routed &&
+		    to_route(platform, msi, &table->entries[table->nr]))
+			table->nr++;
 	}
 	r = kvm_vm_set_routes(platform->kvm, table, err);
 	free(table);

@@ -45,6 +45,13 @@ struct platform {
 	void (*quit)(void *opaque);
 	void *opaque;
 
+	/*
+	 * Where a message has to be told KVM in another way than by its address and data:
+	 * change `route`, which has those. false: it leads nowhere. NULL: there is no need.
+	 */
+	bool (*route_msi)(void *opaque, const struct msi *msi,
+			  struct kvm_irq_routing_entry *route);
+
 	/* The routing table: the machine's pins, then messages. Guarded by msi_lock. */
 	pthread_mutex_t msi_lock;
 	const struct kvm_irq_routing_entry *pins; /* the architecture's; not owned */
@@ -93,6 +100,8 @@ struct msi {
 	struct platform *platform;
 	int fd; /* eventfd, non-blocking; -1: not made */
 	uint32_t gsi;
+	uint16_t
+		requester_id; /* of the PCI function that sends it: device << 3 | function */
 	bool attached;
 	bool routed; /* KVM knows its address and data */
 	uint64_t address;

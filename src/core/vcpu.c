@@ -99,8 +99,7 @@ static char *dump(const struct vcpu *vcpu)
  * The guest cannot go on. Only the vCPU whose word ends the VM leaves its state
  * behind; the main thread prints it, since writing may block.
  */
-__attribute__((format(printf, 2, 3))) static void die(struct vcpu *vcpu, const char *fmt,
-						      ...)
+void vcpu_die(struct vcpu *vcpu, const char *fmt, ...)
 {
 	char message[256];
 	va_list ap;
@@ -108,12 +107,12 @@ __attribute__((format(printf, 2, 3))) static void die(struct vcpu *vcpu, const c
 	va_start(ap, fmt);
 	vsnprintf(message, sizeof(message), fmt, ap);
 	va_end(ap);
-	if (vm_end(vcpu->vm, VM_DIED, 0, "vcpu %u: %s", vcpu->index, message))
+	if (vm_end(vcpu->vm, VM_DIED, vcpu->index, "vcpu %u: %s", vcpu->index, message))
 		vcpu->vm->dump = dump(vcpu);
 }
 
-static void trace_io(const struct vcpu *vcpu, const char *what, enum bus_space space,
-		     uint64_t address, const void *data, unsigned size, unsigned count)
+void vcpu_trace_io(const struct vcpu *vcpu, const char *what, enum bus_space space,
+		   uint64_t address, const void *data, unsigned size, unsigned count)
 {
 	uint64_t value = 0;
 
@@ -135,28 +134,14 @@ static void trace_exit(const struct vcpu *vcpu)
 			kvm_exit_name(reason));
 }
 
-/* `rep ins` and `rep outs` come with a count: the data moves, the port does not. */
-static void handle_io(struct vcpu *vcpu, struct kvm_run *run)
-{
-	const uint16_t port = run->io.port;
-	const unsigned size = run->io.size, count = run->io.count;
-	const bool is_write = run->io.direction == KVM_EXIT_IO_OUT;
-	uint8_t *data = (uint8_t *)run + run->io.data_offset;
-
-	for (unsigned i = 0; i < count; i++)
-		bus_access(&vcpu->vm->bus, BUS_PIO, port, data + (size_t)i * size, size,
-			   is_write);
-	if (vcpu->vm->config->trace)
-		trace_io(vcpu, is_write ? "out" : "in", BUS_PIO, port, data, size, count);
-}
-
 static void handle_mmio(struct vcpu *vcpu, struct kvm_run *run)
 {
 	bus_access(&vcpu->vm->bus, BUS_MMIO, run->mmio.phys_addr, run->mmio.data,
 		   run->mmio.len, run->mmio.is_write);
 	if (vcpu->vm->config->trace)
-		trace_io(vcpu, run->mmio.is_write ? "mmio write" : "mmio read", BUS_MMIO,
-			 run->mmio.phys_addr, run->mmio.data, run->mmio.len, 1);
+		vcpu_trace_io(vcpu, run->mmio.is_write ? "mmio write" : "mmio read",
+			      BUS_MMIO, run->mmio.phys_addr, run->mmio.data,
+			      run->mmio.len, 1);
 }
 
 static void handle_system_event(struct vcpu *vcpu, const struct kvm_run *run)
@@ -169,7 +154,7 @@ static void handle_system_event(struct vcpu *vcpu, const struct kvm_run *run)
 		vm_end(vcpu->vm, VM_RESET, 0, NULL);
 		break;
 	default:
-		die(vcpu, "KVM reports system event %u", run->system_event.type);
+		vcpu_die(vcpu, "KVM reports system event %u", run->system_event.type);
 	}
 }
 
@@ -181,41 +166,33 @@ static void handle_exit(struct vcpu *vcpu)
 	vcpu->exits[reason < KVM_EXIT_REASONS ? reason : KVM_EXIT_REASONS - 1]++;
 	vcpu->io_pending = false;
 	switch (reason) {
-	case KVM_EXIT_IO:
-		vcpu->io_pending = true;
-		handle_io(vcpu, run);
-		return;
 	case KVM_EXIT_MMIO:
 		vcpu->io_pending = true;
 		handle_mmio(vcpu, run);
 		return;
 	case KVM_EXIT_INTR:
 		return;
-	case KVM_EXIT_HLT:
-		/* With an interrupt controller KVM handles HLT itself. */
-		if (vcpu->vm->halt_ends)
-			vm_end(vcpu->vm, VM_POWEROFF, 0, NULL);
-		return;
 	case KVM_EXIT_SYSTEM_EVENT:
 		handle_system_event(vcpu, run);
 		return;
-	case KVM_EXIT_SHUTDOWN:
-		die(vcpu, "triple fault");
-		return;
 	case KVM_EXIT_FAIL_ENTRY:
-		die(vcpu, "the CPU refused to enter the guest: hardware reason 0x%llx",
-		    run->fail_entry.hardware_entry_failure_reason);
+		vcpu_die(vcpu,
+			 "the CPU refused to enter the guest: hardware reason 0x%llx",
+			 run->fail_entry.hardware_entry_failure_reason);
 		return;
 	case KVM_EXIT_INTERNAL_ERROR:
-		die(vcpu, "KVM internal error, suberror %u%s", run->internal.suberror,
-		    run->internal.suberror == KVM_INTERNAL_ERROR_EMULATION
-			    ? " (it cannot emulate an instruction; a KVM without "
-			      "hardware virtualization runs no stock kernels, "
-			      "tane-lab does)"
-			    : "");
+		vcpu_die(vcpu, "KVM internal error, suberror %u%s",
+			 run->internal.suberror,
+			 run->internal.suberror == KVM_INTERNAL_ERROR_EMULATION
+				 ? " (it cannot emulate an instruction; a KVM without "
+				   "hardware virtualization runs no stock kernels, "
+				   "tane-lab does)"
+				 : "");
 		return;
 	default:
-		die(vcpu, "unexpected exit %u (%s)", reason, kvm_exit_name(reason));
+		if (!vcpu_arch_exit(vcpu, run))
+			vcpu_die(vcpu, "unexpected exit %u (%s)", reason,
+				 kvm_exit_name(reason));
 	}
 }
 
@@ -234,7 +211,7 @@ static void run_once(struct vcpu *vcpu)
 		__atomic_store_n(&run->immediate_exit, 0, __ATOMIC_SEQ_CST);
 	} else if (r != -EAGAIN) {
 		/* EAGAIN: a CPU that waited for its start-up signal was woken. */
-		die(vcpu, "KVM_RUN: %s", strerror(-r));
+		vcpu_die(vcpu, "KVM_RUN: %s", strerror(-r));
 	}
 }
 
@@ -246,6 +223,17 @@ static void complete_io(struct vcpu *vcpu)
 		run_once(vcpu);
 	}
 	vcpu->io_pending = false;
+}
+
+/*
+ * KVM forgets to tell of a step that was an access to a device when its emulator carried
+ * that out. So let it finish, and see.
+ */
+static void end_step(struct vcpu *vcpu)
+{
+	complete_io(vcpu);
+	if (vcpu->debug.stop.reason == DEBUG_NOTHING)
+		vcpu_arch_debug_end_step(vcpu);
 }
 
 static void run_work(struct vcpu *vcpu)
@@ -270,7 +258,7 @@ static bool park(struct vcpu *vcpu)
 	pthread_mutex_lock(&gate->lock);
 	gate->parked++;
 	pthread_cond_signal(&gate->progress);
-	while (gate->closed && !gate->quit) {
+	while ((gate->closed || vcpu->debug.held) && !gate->quit) {
 		if (vcpu->work)
 			run_work(vcpu);
 		else
@@ -298,14 +286,15 @@ static void *vcpu_main(void *opaque)
 
 	snprintf(name, sizeof(name), "vcpu %u", vcpu->index);
 	pthread_setname_np(pthread_self(), name);
-	vcpu->failed = kvm_vcpu_create(&vm->kvm, &vm->kvm_vm, vcpu->index, &vcpu->kvm,
-				       &vcpu->err) ||
-		       vcpu_arch_create(vcpu, &vcpu->err);
+	vcpu->failed = vcpu_arch_create(vcpu, &vcpu->err) != 0;
 	__atomic_store_n(&vcpu->made, !vcpu->failed, __ATOMIC_RELEASE);
 	while (park(vcpu)) {
 		note_first_run(vcpu);
-		while (!gate_is_closed(&vm->gate))
+		while (!gate_is_closed(&vm->gate)) {
 			run_once(vcpu);
+			if (vcpu->debug.stepped && vcpu->io_pending)
+				end_step(vcpu);
+		}
 	}
 	return NULL;
 }
@@ -317,9 +306,15 @@ static int spawn(struct vm *vm, unsigned index, struct err *err)
 
 	vcpu->vm = vm;
 	vcpu->index = index;
-	vcpu->kvm.fd = -1;
+	/*
+	 * Here, one after the other: KVM counts vCPUs as they come, and some interrupt
+	 * controllers (a GICv2, the AIA) know them by that number.
+	 */
+	if (kvm_vcpu_create(&vm->kvm, &vm->kvm_vm, index, &vcpu->kvm, err))
+		return -1;
 	r = pthread_create(&vcpu->thread, NULL, vcpu_main, vcpu);
 	if (r) {
+		kvm_vcpu_close(&vcpu->kvm);
 		errno = r;
 		return err_errno(err, "vcpu %u: cannot start its thread", index);
 	}
@@ -327,12 +322,13 @@ static int spawn(struct vm *vm, unsigned index, struct err *err)
 	return 0;
 }
 
-/* The error of the first vCPU that failed. */
-static int first_failure(const struct vm *vm, struct err *err)
+/* The error of the first vCPU that failed, of `count` from `first` on. */
+static int first_failure(const struct vm *vm, unsigned first, unsigned count,
+			 struct err *err)
 {
-	for (unsigned i = 0; i < vm->nr_vcpus; i++) {
-		if (vm->vcpus[i].failed) {
-			*err = vm->vcpus[i].err;
+	for (unsigned i = 0; i < count; i++) {
+		if (vm->vcpus[first + i].failed) {
+			*err = vm->vcpus[first + i].err;
 			return -1;
 		}
 	}
@@ -352,7 +348,7 @@ int vcpus_start(struct vm *vm, struct err *err)
 	}
 	if (vcpus_pause(vm, 10000 + 100 * (int)n, err))
 		return -1;
-	return first_failure(vm, err);
+	return first_failure(vm, 0, n, err);
 }
 
 void vcpus_stop(struct vm *vm)
@@ -364,9 +360,13 @@ void vcpus_stop(struct vm *vm)
 	pthread_mutex_unlock(&vm->gate.lock);
 	for (unsigned i = 0; i < vm->nr_vcpus; i++)
 		pthread_join(vm->vcpus[i].thread, NULL);
-	/* Only now: until the last thread has ended, one may still kick another. */
+}
+
+void vcpus_destroy(struct vm *vm)
+{
 	for (unsigned i = 0; i < vm->nr_vcpus; i++) {
 		vcpu_arch_destroy(&vm->vcpus[i]);
+		free(vm->vcpus[i].debug.registers);
 		kvm_vcpu_close(&vm->vcpus[i].kvm);
 	}
 	free(vm->vcpus);
@@ -390,9 +390,10 @@ void vcpus_close_gate(struct vm *vm)
 	pthread_mutex_lock(&gate->lock);
 	__atomic_store_n(&gate->closed, true, __ATOMIC_SEQ_CST);
 	pthread_cond_broadcast(&gate->opened);
-	pthread_mutex_unlock(&gate->lock);
-	for (unsigned i = 0; i < vm->nr_vcpus; i++)
+	/* Under the lock: threads that were told to end may be gone when it is given back. */
+	for (unsigned i = 0; i < vm->nr_vcpus && !gate->quit; i++)
 		kick(&vm->vcpus[i]);
+	pthread_mutex_unlock(&gate->lock);
 }
 
 static struct timespec deadline_after(int timeout_ms)
@@ -438,8 +439,10 @@ void vcpus_resume(struct vm *vm)
 	pthread_mutex_unlock(&gate->lock);
 }
 
-int vcpus_call(struct vm *vm, int (*work)(struct vcpu *vcpu, struct err *err),
-	       int timeout_ms, struct err *err)
+/* Run `work` on `count` vCPUs, from `first` on. */
+static int call(struct vm *vm, unsigned first, unsigned count,
+		int (*work)(struct vcpu *vcpu, struct err *err), int timeout_ms,
+		struct err *err)
 {
 	struct vcpu_gate *gate = &vm->gate;
 	const struct timespec deadline = deadline_after(timeout_ms);
@@ -447,9 +450,9 @@ int vcpus_call(struct vm *vm, int (*work)(struct vcpu *vcpu, struct err *err),
 	int r = 0;
 
 	pthread_mutex_lock(&gate->lock);
-	for (unsigned i = 0; i < vm->nr_vcpus; i++)
-		vm->vcpus[i].work = work;
-	gate->working = vm->nr_vcpus;
+	for (unsigned i = 0; i < count; i++)
+		vm->vcpus[first + i].work = work;
+	gate->working = count;
 	pthread_cond_broadcast(&gate->opened);
 	while (gate->working && r != ETIMEDOUT)
 		r = pthread_cond_timedwait(&gate->progress, &gate->lock, &deadline);
@@ -457,8 +460,33 @@ int vcpus_call(struct vm *vm, int (*work)(struct vcpu *vcpu, struct err *err),
 	pthread_mutex_unlock(&gate->lock);
 	if (working)
 		return err_set(err, "%u of %u vCPUs did not answer within %d ms", working,
-			       vm->nr_vcpus, timeout_ms);
-	return first_failure(vm, err);
+			       count, timeout_ms);
+	return first_failure(vm, first, count, err);
+}
+
+int vcpus_call(struct vm *vm, int (*work)(struct vcpu *vcpu, struct err *err),
+	       int timeout_ms, struct err *err)
+{
+	return call(vm, 0, vm->nr_vcpus, work, timeout_ms, err);
+}
+
+int vcpu_call(struct vcpu *vcpu, int (*work)(struct vcpu *vcpu, struct err *err),
+	      int timeout_ms, struct err *err)
+{
+	return call(vcpu->vm, vcpu->index, 1, work, timeout_ms, err);
+}
+
+void vcpu_hold(struct vcpu *vcpu, bool held)
+{
+	pthread_mutex_lock(&vcpu->vm->gate.lock);
+	vcpu->debug.held = held;
+	pthread_mutex_unlock(&vcpu->vm->gate.lock);
+}
+
+int vcpu_dump(struct vcpu *vcpu, struct err *err)
+{
+	vcpu->dump = dump(vcpu);
+	return vcpu->dump ? 0 : err_set(err, "no memory for the registers");
 }
 
 void vcpu_wait(struct vm *vm, bool (*ready)(void *opaque), void *opaque)

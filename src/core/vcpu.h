@@ -10,6 +10,8 @@
 #include <stdint.h>
 #include <stdio.h>
 
+#include "core/bus.h"
+#include "core/debug.h"
 #include "kvm/kvm.h"
 #include "util/err.h"
 
@@ -22,13 +24,16 @@ struct vcpu {
 	struct kvm_vcpu kvm;
 	struct vcpu_arch *arch;
 	pthread_t thread;
-	bool made;       /* `kvm` is valid; atomic, set once by its thread */
+	bool made; /* and set up by the architecture; atomic, set once by its thread */
 	bool io_pending; /* KVM still has to finish the last I/O instruction */
 	struct err err;  /* why it could not be made, or its work failed */
 	bool failed;
 
 	/* Guarded by the gate's lock: a function to run on the parked thread. */
 	int (*work)(struct vcpu *vcpu, struct err *err);
+
+	struct vcpu_debug debug;
+	char *dump; /* what vcpu_dump() has written; malloc'd */
 
 	uint64_t exits[KVM_EXIT_REASONS]; /* written by its thread only */
 	uint64_t kicks;                   /* KVM_RUN that a signal ended */
@@ -61,8 +66,13 @@ void vcpu_gate_destroy(struct vcpu_gate *gate);
  */
 int vcpus_start(struct vm *vm, struct err *err);
 
-/* End all vCPU threads and release the vCPUs. Main thread; returns when they are gone. */
+/* End all vCPU threads; they stay parked for good. Main thread; returns when they have. */
 void vcpus_stop(struct vm *vm);
+/*
+ * Release the vCPUs. After vcpus_stop(), and after the machine is gone: until then a device
+ * may raise an interrupt, which goes to a vCPU where KVM has no interrupt controller.
+ */
+void vcpus_destroy(struct vm *vm);
 
 /* Close the gate and kick everybody out of the guest. Any thread, does not wait. */
 void vcpus_close_gate(struct vm *vm);
@@ -73,7 +83,7 @@ void vcpus_close_gate(struct vm *vm);
  */
 int vcpus_pause(struct vm *vm, int timeout_ms, struct err *err);
 
-/* Open the gate. Main thread. */
+/* Open the gate; vCPUs that a debugger holds stay parked. Main thread. */
 void vcpus_resume(struct vm *vm);
 
 /*
@@ -84,6 +94,10 @@ void vcpus_resume(struct vm *vm);
 int vcpus_call(struct vm *vm, int (*work)(struct vcpu *vcpu, struct err *err),
 	       int timeout_ms, struct err *err);
 
+/* The same on the thread of one vCPU. */
+int vcpu_call(struct vcpu *vcpu, int (*work)(struct vcpu *vcpu, struct err *err),
+	      int timeout_ms, struct err *err);
+
 /*
  * The calling vCPU thread waits until `ready` says so or the gate is closed. It
  * must hold no lock. Whoever makes the condition true calls vcpus_wake().
@@ -91,6 +105,12 @@ int vcpus_call(struct vm *vm, int (*work)(struct vcpu *vcpu, struct err *err),
  */
 void vcpu_wait(struct vm *vm, bool (*ready)(void *opaque), void *opaque);
 void vcpus_wake(struct vm *vm);
+
+/* A vCPU that is held stays parked at an open gate. All are parked. Main thread. */
+void vcpu_hold(struct vcpu *vcpu, bool held);
+
+/* For vcpu_call(): the registers as text in vcpu->dump, which the caller takes. */
+int vcpu_dump(struct vcpu *vcpu, struct err *err);
 
 /* Print the exits by reason, all vCPUs together. After vcpus_pause(). */
 void vcpus_print_stats(const struct vm *vm, FILE *out);
@@ -100,7 +120,20 @@ void vcpus_print_stats(const struct vm *vm, FILE *out);
  * last one, when that thread has ended.
  */
 int vcpu_arch_create(struct vcpu *vcpu, struct err *err);
+/* An exit that only this ISA has. false: the ISA does not know it either. */
+bool vcpu_arch_exit(struct vcpu *vcpu, struct kvm_run *run);
 void vcpu_arch_dump(const struct vcpu *vcpu, FILE *out); /* registers and code */
 void vcpu_arch_destroy(struct vcpu *vcpu);
+
+/*
+ * For vcpu_arch_exit(): the guest cannot go on. The first one to say so ends the VM and
+ * leaves its registers behind, for the main thread to print.
+ */
+void vcpu_die(struct vcpu *vcpu, const char *fmt, ...)
+	__attribute__((format(printf, 2, 3)));
+
+/* For --trace: an access that an exit brought, after it was carried out. */
+void vcpu_trace_io(const struct vcpu *vcpu, const char *what, enum bus_space space,
+		   uint64_t address, const void *data, unsigned size, unsigned count);
 
 #endif

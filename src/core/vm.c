@@ -25,10 +25,11 @@ bool vm_end(struct vm *vm, enum vm_end end, uint32_t value, const char *fmt, ...
 		__atomic_store_n(&vm->outcome.end, end, __ATOMIC_RELEASE);
 	}
 	pthread_mutex_unlock(&vm->end_lock);
-	if (first) {
+	if (first)
 		vcpus_close_gate(vm);
+	/* The user insists: a debugger may hold a guest that has died. */
+	if (first || end == VM_KILLED)
 		loop_event_signal(&vm->ended);
-	}
 	return first;
 }
 

@@ -30,7 +30,8 @@ enum vm_end {
 	VM_POWEROFF,   /* it asked for it (ACPI S5, HLT of a ROM) */
 	VM_RESET,      /* it asked for a reset */
 	VM_DEBUG_EXIT, /* it wrote to the debug exit port: `value` */
-	VM_DIED,   /* triple fault, KVM error; `message` and a register dump say why */
+	VM_COMMAND,    /* its command has ended: `value` is the status */
+	VM_DIED, /* triple fault, KVM error; `message` and a dump say why; `value`: vCPU */
 	VM_FAILED, /* it could go on, but we cannot: `message` says why */
 	VM_KILLED, /* the user ended it: `value` is a signal number, or 0 for Ctrl-a x */
 };
@@ -57,6 +58,7 @@ struct vm_stats {
 };
 
 struct machine; /* of the architecture: chips, boot, firmware tables */
+struct gdb;     /* the server for a debugger */
 
 struct vm {
 	const struct vm_config *config;
@@ -71,7 +73,9 @@ struct vm {
 	struct vcpu_gate gate;
 
 	struct machine *machine;
-	bool halt_ends; /* HLT is a power off (no interrupt can come) */
+	struct gdb *gdb;     /* NULL: nobody asked for one; owned by vmm/lifecycle.c */
+	struct debug *debug; /* ... its breakpoints */
+	bool halt_ends;      /* HLT is a power off (no interrupt can come) */
 
 	pthread_mutex_t end_lock; /* guards outcome and stats.milestones */
 	struct vm_outcome outcome;

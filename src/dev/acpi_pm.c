@@ -243,10 +243,7 @@ int acpi_pm_load(struct acpi_pm *pm, struct bytes image, const char *section,
 		return -1;
 	if (regs.sts & ~STS_MASK || regs.en & ~EVENTS ||
 	    (regs.cnt & ~CNT_MASK) != ACPI_PM_SCI_EN)
-		return err_set(err,
-			       "state of %s: impossible register values; "
-			       "the snapshot is damaged, take a new one",
-			       section);
+		return state_err_impossible(err, section);
 	pm->regs = regs;
 	pm->timer_base += regs.timer - timer_ticks(pm);
 	pm->timer_halves = regs.timer >> 31;

@@ -1,18 +1,27 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * 8042 keyboard controller with nothing plugged in.
+ * The 8042 keyboard controller.
  *
- * Kernels probe it, firmware and old kernels switch the A20 line with it, and
- * its output port pulls the processor's reset line. All commands finish at
- * once, so IBF is never set, and there is one output byte, so OBF goes away
- * with one read of port 0x60. A byte for the keyboard or the mouse is answered
- * as the chip does when nobody takes it: 0xfe with the time-out bit, so that a
- * probe gives up at once. The chip starts as a BIOS leaves it. A20 is kept and
- * read back, but memory never wraps at 1 MiB.
+ * Kernels and firmware look for keyboard and mouse here, they switch the A20 line with it,
+ * and its output port pulls the processor's reset line. A20 is kept and read back, but
+ * memory never wraps at 1 MiB. All commands finish at once, so IBF is never set.
+ *
+ * There is one output byte, OBF says that it is there, and reading port 0x60 takes it. Only
+ * then the next byte is fetched from a device, the keyboard first, and only then the
+ * interrupt line, which is low in between, rises again: one byte, one edge. Devices keep
+ * what they have to send. If a command has an answer while a device's byte lies there
+ * unread, the answer goes first and the byte after it: whoever gives a command reads an
+ * answer next, and no key is lost.
+ *
+ * With XLATE set, scan codes of set 2 become set 1; 0xf0, "released", turns into bit 7 of
+ * the next byte. A byte for a port with nothing plugged in is answered as the chip does
+ * when nobody takes it: 0xfe with the time-out bit, so that a probe gives up at once. The
+ * chip starts as a BIOS leaves it.
  */
 #include <string.h>
 
 #include "dev/i8042.h"
+#include "dev/scancodes.h"
 
 #define STATUS_OBF      0x01 /* output buffer full: read port 0x60 */
 #define STATUS_SYS      0x04 /* copy of the command byte's bit: self test passed */
@@ -20,17 +29,22 @@
 #define STATUS_UNLOCKED 0x10
 #define STATUS_AUX      0x20 /* the output byte is the mouse's */
 #define STATUS_TIMEOUT  0x40
-#define STATUS_KEPT     (STATUS_OBF | STATUS_COMMAND | STATUS_AUX | STATUS_TIMEOUT)
+#define STATUS_OUTPUT   (STATUS_OBF | STATUS_AUX | STATUS_TIMEOUT)
+#define STATUS_KEPT     (STATUS_OUTPUT | STATUS_COMMAND)
 
 #define CTR_KBD_INT 0x01
+#define CTR_AUX_INT 0x02
 #define CTR_SYS     0x04
 #define CTR_KBD_DIS 0x10
 #define CTR_AUX_DIS 0x20
 #define CTR_XLATE   0x40
 #define CTR_BIOS    (CTR_KBD_INT | CTR_SYS | CTR_AUX_DIS | CTR_XLATE)
 
-#define PORT_NO_RESET 0x01 /* output port: reset line, active low */
+/* Output port. */
+#define PORT_NO_RESET 0x01 /* reset line, active low */
 #define PORT_A20      0x02
+#define PORT_KBD_OBF  0x10 /* the wires to the interrupts */
+#define PORT_AUX_OBF  0x20
 
 #define INPUT_PORT_UNLOCKED 0x80
 
@@ -57,30 +71,97 @@
 #define SELF_TEST_PASSED 0x55
 #define TEST_PASSED      0x00
 #define TEST_CLOCK_LOW   0x01
-#define ANSWER_RESEND    0xfe
 
-static bool irq_wanted(const struct i8042_regs *regs)
+static bool irq_wanted(const struct i8042_regs *regs, enum i8042_port port)
 {
-	return (regs->status & (STATUS_OBF | STATUS_AUX)) == STATUS_OBF &&
-	       (regs->ram[0] & CTR_KBD_INT);
+	const uint8_t source = regs->status & (STATUS_OBF | STATUS_AUX);
+
+	if (port == I8042_MOUSE)
+		return source == (STATUS_OBF | STATUS_AUX) &&
+		       (regs->ram[0] & CTR_AUX_INT);
+	return source == STATUS_OBF && (regs->ram[0] & CTR_KBD_INT);
 }
 
-static void update_irq(struct i8042 *kbc)
+static void update_irqs(struct i8042 *kbc)
 {
-	bool level = irq_wanted(&kbc->regs);
+	for (unsigned port = 0; port < I8042_NR_PORTS; port++) {
+		bool level = irq_wanted(&kbc->regs, port);
 
-	if (level == kbc->irq_level)
-		return;
-	kbc->irq_level = level;
-	irq_set(&kbc->irq, level);
+		if (level == kbc->levels[port])
+			continue;
+		kbc->levels[port] = level;
+		irq_set(&kbc->irqs[port], level);
+	}
 }
 
 /* Put a byte in the output buffer; `flags` are AUX and TIMEOUT. */
-static void answer(struct i8042_regs *regs, uint8_t byte, uint8_t flags)
+static void put(struct i8042_regs *regs, uint8_t byte, uint8_t flags)
 {
 	regs->output = byte;
-	regs->status &= (uint8_t) ~(STATUS_AUX | STATUS_TIMEOUT);
+	regs->status &= (uint8_t)~STATUS_OUTPUT;
 	regs->status |= STATUS_OBF | flags;
+}
+
+/* The same with an answer of ours, which goes before a device's byte. */
+static void answer(struct i8042_regs *regs, uint8_t byte, uint8_t flags)
+{
+	if (regs->from_device) {
+		regs->held = regs->output;
+		regs->held_status = regs->status & STATUS_OUTPUT;
+		regs->from_device = false;
+	}
+	put(regs, byte, flags);
+}
+
+/* The controller's translation. false: more has to come. */
+static bool translate(struct i8042_regs *regs, uint8_t *byte)
+{
+	uint8_t released = regs->released ? 0x80 : 0;
+
+	if (!(regs->ram[0] & CTR_XLATE))
+		return true;
+	regs->released = *byte == SCANCODE_RELEASED;
+	*byte = scancode_translate(*byte) | released;
+	return !regs->released;
+}
+
+static bool take(const struct ps2_port *port, uint8_t *byte)
+{
+	return port->ops && port->ops->send(port->dev, byte);
+}
+
+/* Fill the output buffer, if it is empty, with what waits. */
+static void fetch(struct i8042 *kbc)
+{
+	struct i8042_regs *regs = &kbc->regs;
+	uint8_t byte;
+
+	if (regs->status & STATUS_OBF)
+		return;
+	if (regs->held_status) {
+		put(regs, regs->held, regs->held_status);
+		regs->held_status = 0;
+		regs->from_device = true;
+		return;
+	}
+	while (!(regs->ram[0] & CTR_KBD_DIS) &&
+	       take(&kbc->ports[I8042_KEYBOARD], &byte)) {
+		if (!translate(regs, &byte))
+			continue;
+		put(regs, byte, 0);
+		regs->from_device = true;
+		return;
+	}
+	if (!(regs->ram[0] & CTR_AUX_DIS) && take(&kbc->ports[I8042_MOUSE], &byte)) {
+		put(regs, byte, STATUS_AUX);
+		regs->from_device = true;
+	}
+}
+
+static void settle(struct i8042 *kbc)
+{
+	fetch(kbc);
+	update_irqs(kbc);
 }
 
 static void write_output_port(struct i8042 *kbc, uint8_t value)
@@ -88,6 +169,29 @@ static void write_output_port(struct i8042 *kbc, uint8_t value)
 	kbc->regs.output_port = value;
 	if (!(value & PORT_NO_RESET))
 		kbc->reset(kbc->opaque);
+}
+
+static uint8_t read_output_port(const struct i8042_regs *regs)
+{
+	uint8_t value = regs->output_port & (uint8_t) ~(PORT_KBD_OBF | PORT_AUX_OBF);
+
+	if (regs->status & STATUS_OBF)
+		value |= regs->status & STATUS_AUX ? PORT_AUX_OBF : PORT_KBD_OBF;
+	return value;
+}
+
+/* A byte for what is plugged into a port. Writing enables the port. */
+static void send_to(struct i8042 *kbc, enum i8042_port number, uint8_t byte)
+{
+	const struct ps2_port *port = &kbc->ports[number];
+	const bool is_mouse = number == I8042_MOUSE;
+
+	kbc->regs.ram[0] &= (uint8_t) ~(is_mouse ? CTR_AUX_DIS : CTR_KBD_DIS);
+	if (port->ops)
+		port->ops->receive(port->dev, byte);
+	else
+		answer(&kbc->regs, PS2_RESEND,
+		       STATUS_TIMEOUT | (is_mouse ? STATUS_AUX : 0));
 }
 
 static void command(struct i8042 *kbc, uint8_t cmd)
@@ -112,7 +216,9 @@ static void command(struct i8042 *kbc, uint8_t cmd)
 		regs->ram[0] &= (uint8_t)~CTR_AUX_DIS;
 		break;
 	case CMD_AUX_TEST:
-		answer(regs, TEST_CLOCK_LOW, 0); /* there is no mouse port */
+		/* Without a mouse there is no port for one. */
+		answer(regs, kbc->ports[I8042_MOUSE].ops ? TEST_PASSED : TEST_CLOCK_LOW,
+		       0);
 		break;
 	case CMD_SELF_TEST:
 		regs->ram[0] |= CTR_SYS;
@@ -131,7 +237,7 @@ static void command(struct i8042 *kbc, uint8_t cmd)
 		answer(regs, INPUT_PORT_UNLOCKED, 0);
 		break;
 	case CMD_READ_OUTPUT:
-		answer(regs, regs->output_port, 0);
+		answer(regs, read_output_port(regs), 0);
 		break;
 	case CMD_A20_DISABLE:
 		regs->output_port &= (uint8_t)~PORT_A20;
@@ -160,7 +266,7 @@ static void i8042_command_write(void *dev, uint64_t offset, unsigned size, uint6
 	kbc->regs.status |= STATUS_COMMAND;
 	kbc->regs.command = 0;
 	command(kbc, (uint8_t)value);
-	update_irq(kbc);
+	settle(kbc);
 }
 
 static uint64_t i8042_status_read(void *dev, uint64_t offset, unsigned size)
@@ -193,29 +299,34 @@ static void i8042_data_write(void *dev, uint64_t offset, unsigned size, uint64_t
 		write_output_port(kbc, (uint8_t)value);
 		break;
 	case CMD_KBD_LOOP:
-	case CMD_AUX_LOOP: /* not marked as the mouse's: that is how probes see no port */
 		answer(regs, (uint8_t)value, 0);
 		break;
-	case CMD_WRITE_AUX:
-		answer(regs, ANSWER_RESEND, STATUS_AUX | STATUS_TIMEOUT);
+	case CMD_AUX_LOOP: /* not marked as the mouse's: that is how probes see no port */
+		answer(regs, (uint8_t)value,
+		       kbc->ports[I8042_MOUSE].ops ? STATUS_AUX : 0);
 		break;
-	default: /* for the keyboard, which writing enables */
-		regs->ram[0] &= (uint8_t)~CTR_KBD_DIS;
-		answer(regs, ANSWER_RESEND, STATUS_TIMEOUT);
+	case CMD_WRITE_AUX:
+		send_to(kbc, I8042_MOUSE, (uint8_t)value);
+		break;
+	default:
+		send_to(kbc, I8042_KEYBOARD, (uint8_t)value);
 		break;
 	}
-	update_irq(kbc);
+	settle(kbc);
 }
 
 static uint64_t i8042_data_read(void *dev, uint64_t offset, unsigned size)
 {
 	struct i8042 *kbc = dev;
+	const uint8_t byte = kbc->regs.output;
 
 	(void)offset;
 	(void)size;
-	kbc->regs.status &= (uint8_t) ~(STATUS_OBF | STATUS_AUX | STATUS_TIMEOUT);
-	update_irq(kbc);
-	return kbc->regs.output;
+	kbc->regs.status &= (uint8_t)~STATUS_OUTPUT;
+	kbc->regs.from_device = false;
+	update_irqs(kbc); /* low, before the next byte raises it */
+	settle(kbc);
+	return byte;
 }
 
 const struct io_ops i8042_data_io = {
@@ -240,14 +351,26 @@ static void regs_reset(struct i8042_regs *regs)
 void i8042_reset(struct i8042 *kbc)
 {
 	regs_reset(&kbc->regs);
-	update_irq(kbc);
+	update_irqs(kbc);
 }
 
 void i8042_init(struct i8042 *kbc, void (*reset)(void *opaque),
-		const struct irq_line *irq, void *opaque)
+		const struct irq_line irqs[I8042_NR_PORTS], void *opaque)
 {
-	*kbc = (struct i8042){ .reset = reset, .opaque = opaque, .irq = *irq };
+	*kbc = (struct i8042){ .reset = reset, .opaque = opaque };
+	memcpy(kbc->irqs, irqs, sizeof(kbc->irqs));
 	regs_reset(&kbc->regs);
+}
+
+void i8042_plug(struct i8042 *kbc, enum i8042_port port, const struct ps2_ops *ops,
+		void *dev)
+{
+	kbc->ports[port] = (struct ps2_port){ .ops = ops, .dev = dev };
+}
+
+void i8042_poll(struct i8042 *kbc)
+{
+	settle(kbc);
 }
 
 static const struct state_field fields[] = {
@@ -256,6 +379,10 @@ static const struct state_field fields[] = {
 	STATE_FIELD(struct i8042_regs, output_port),
 	STATE_FIELD(struct i8042_regs, command),
 	STATE_FIELD(struct i8042_regs, ram),
+	STATE_FIELD(struct i8042_regs, held),
+	STATE_FIELD(struct i8042_regs, held_status),
+	STATE_FIELD(struct i8042_regs, from_device),
+	STATE_FIELD(struct i8042_regs, released),
 };
 
 static const struct state_layout layout = {
@@ -270,6 +397,21 @@ int i8042_save(const struct i8042 *kbc, struct state_writer *writer, const char 
 	return state_save(writer, section, &layout, &kbc->regs, err);
 }
 
+static bool is_valid(const struct i8042_regs *regs)
+{
+	const bool full = regs->status & STATUS_OBF;
+
+	if ((regs->status & ~STATUS_KEPT) || regs->from_device > 1 || regs->released > 1)
+		return false;
+	if (regs->from_device && (!full || (regs->status & STATUS_TIMEOUT)))
+		return false;
+	/* What an answer went before is kept as long as the answer is. */
+	if (regs->held_status & ~(STATUS_OBF | STATUS_AUX))
+		return false;
+	return !regs->held_status ||
+	       ((regs->held_status & STATUS_OBF) && full && !regs->from_device);
+}
+
 int i8042_load(struct i8042 *kbc, struct bytes image, const char *section,
 	       struct err *err)
 {
@@ -278,13 +420,13 @@ int i8042_load(struct i8042 *kbc, struct bytes image, const char *section,
 	regs_reset(&regs);
 	if (state_load(image, section, &layout, &regs, err))
 		return -1;
-	if (regs.status & ~STATUS_KEPT)
-		return err_set(err,
-			       "state of %s: impossible register values; "
-			       "the snapshot is damaged, take a new one",
-			       section);
+	if (!is_valid(&regs))
+		return state_err_impossible(err, section);
 	kbc->regs = regs;
-	kbc->irq_level = irq_wanted(&kbc->regs);
-	irq_set(&kbc->irq, kbc->irq_level);
+	fetch(kbc);
+	for (unsigned port = 0; port < I8042_NR_PORTS; port++) {
+		kbc->levels[port] = irq_wanted(&kbc->regs, port);
+		irq_set(&kbc->irqs[port], kbc->levels[port]);
+	}
 	return 0;
 }

@@ -472,6 +472,18 @@ void mc146818_set_memory(struct mc146818 *rtc, uint64_t below_4g, uint64_t above
 	ram[RTC_MEMORY_ABOVE_4G + 2] = (uint8_t)(blocks >> 16);
 }
 
+void mc146818_set_floppies(struct mc146818 *rtc, uint8_t first, uint8_t second)
+{
+	uint8_t *ram = rtc->regs.ram;
+
+	ram[RTC_FLOPPY_TYPES] = (uint8_t)(first << 4 | second);
+	ram[RTC_EQUIPMENT] &= (uint8_t) ~(0xc0 | RTC_EQUIPMENT_FLOPPY);
+	if (first || second)
+		ram[RTC_EQUIPMENT] |= RTC_EQUIPMENT_FLOPPY;
+	if (first && second)
+		ram[RTC_EQUIPMENT] |= 1 << 6;
+}
+
 void mc146818_reset(struct mc146818 *rtc)
 {
 	catch_up(rtc);
@@ -541,10 +553,7 @@ int mc146818_load(struct mc146818 *rtc, struct bytes image, const char *section,
 	if (state_load(image, section, &layout, &regs, err))
 		return -1;
 	if (!regs_valid(&regs))
-		return err_set(err,
-			       "state of %s: impossible register values; "
-			       "the snapshot is damaged, take a new one",
-			       section);
+		return state_err_impossible(err, section);
 	rtc->regs = regs;
 	catch_up(rtc);
 	rtc->irq_level = irq_flags(&rtc->regs);

@@ -36,6 +36,8 @@ enum rtc_register {
 	RTC_C = 0x0c,
 	RTC_D = 0x0d,
 	RTC_SHUTDOWN_STATUS = 0x0f,
+	RTC_FLOPPY_TYPES = 0x10,      /* 7:4 of the first drive, 3:0 of the second */
+	RTC_EQUIPMENT = 0x14,         /* as INT 11h tells it */
 	RTC_BASE_MEMORY = 0x15,       /* 16 bits, KiB below 1 MiB */
 	RTC_EXTENDED_MEMORY = 0x17,   /* 16 bits, KiB above 1 MiB */
 	RTC_EXTENDED_MEMORY_2 = 0x30, /* the same, as found by POST */
@@ -63,6 +65,8 @@ enum rtc_register {
 #define RTC_C_UF   0x10
 
 #define RTC_D_VRT 0x80
+
+#define RTC_EQUIPMENT_FLOPPY 0x01 /* there are any; 7:6: how many, less one */
 
 #define RTC_PM        0x80 /* of the hours in 12-hour mode */
 #define RTC_DONT_CARE 0xc0 /* an alarm byte from here on matches always */
@@ -106,6 +110,9 @@ void mc146818_reset(struct mc146818 *rtc);
 
 /* Write the memory size into the RAM. In bytes: all RAM below 4 GiB, and above. */
 void mc146818_set_memory(struct mc146818 *rtc, uint64_t below_4g, uint64_t above_4g);
+
+/* Write into the RAM which floppy drives there are: their types, 0 for none. */
+void mc146818_set_floppies(struct mc146818 *rtc, uint8_t first, uint8_t second);
 
 /* The time of the last arm() has come, or now() has jumped. Always harmless. */
 void mc146818_tick(struct mc146818 *rtc);

@@ -14,15 +14,15 @@ static void milestone_write(void *dev, uint64_t offset, unsigned size, uint64_t 
 {
 	const struct milestone *milestone = dev;
 
-	(void)offset;
 	(void)size;
-	milestone->reached(milestone->opaque, (uint8_t)value);
+	if (!offset)
+		milestone->reached(milestone->opaque, (uint8_t)value);
 }
 
 const struct io_ops milestone_io = {
 	.read = milestone_read,
 	.write = milestone_write,
-	.max_size = 1,
+	.max_size = 4,
 };
 
 void milestone_init(struct milestone *dev, void (*reached)(void *opaque, uint8_t number),

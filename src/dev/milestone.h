@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * Milestone register: a guest writes a number when it has got somewhere (kernel
- * entered, init runs...), and the machine notes the time. A read gives all
+ * entered, init runs...), and the machine notes the time. It is one I/O port,
+ * or a register in memory for accesses of 1, 2 or 4 bytes. A read gives all
  * ones. It keeps nothing, so it has no reset, save or load. The caller holds
  * the device's mutex; the callback runs with it held.
  */
@@ -17,7 +18,9 @@ struct milestone {
 	void *opaque;
 };
 
-extern const struct io_ops milestone_io; /* one port */
+#define MILESTONE_SIZE 4 /* of its range in memory */
+
+extern const struct io_ops milestone_io;
 
 void milestone_init(struct milestone *dev, void (*reached)(void *opaque, uint8_t number),
 		    void *opaque);

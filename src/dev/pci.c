@@ -4,7 +4,7 @@
  * the decoding of BARs, and the wires of INTx. See pci_config.c for what is in a
  * configuration space and pci_msix.c for messages.
  *
- * There is no firmware, so we do its work: a function gets addresses for its BARs when
+ * Where there is no firmware, we do its work: a function gets addresses for its BARs when
  * it is plugged, and after a reset it decodes them there. The guest may move them. On
  * each change of a BAR or a COMMAND the whole bus is looked at: ranges that are no
  * longer wanted leave the machine's bus, then the wanted ones enter it. What meets RAM
@@ -34,10 +34,9 @@ static const struct pci_ids host_bridge_ids = {
 	.class_code = 0x060000,
 };
 
-int pci_bus_init(struct pci_bus *bus, struct platform *platform,
+static void init(struct pci_bus *bus, struct platform *platform,
 		 const struct pci_window *io, const struct pci_window *mem32,
-		 const struct pci_window *mem64, const struct irq_line intx[4],
-		 struct err *err)
+		 const struct pci_window *mem64, const struct irq_line intx[4])
 {
 	memset(bus, 0, sizeof(*bus));
 	bus->platform = platform;
@@ -48,8 +47,24 @@ int pci_bus_init(struct pci_bus *bus, struct platform *platform,
 	bus->mem64 = *mem64;
 	memcpy(bus->intx, intx, sizeof(bus->intx));
 	memset(bus->interrupt_lines, 0xff, sizeof(bus->interrupt_lines));
+}
+
+int pci_bus_init(struct pci_bus *bus, struct platform *platform,
+		 const struct pci_window *io, const struct pci_window *mem32,
+		 const struct pci_window *mem64, const struct irq_line intx[4],
+		 struct err *err)
+{
+	init(bus, platform, io, mem32, mem64, intx);
 	pci_function_init(&bus->host_bridge, &host_bridge_ids, "host-bridge");
 	return pci_bus_plug_at(bus, &bus->host_bridge, 0, 0, err);
+}
+
+void pci_bus_init_bare(struct pci_bus *bus, struct platform *platform,
+		       const struct pci_window *io, const struct pci_window *mem32,
+		       const struct pci_window *mem64, const struct irq_line intx[4])
+{
+	init(bus, platform, io, mem32, mem64, intx);
+	bus->firmware_places = true;
 }
 
 void pci_bus_destroy(struct pci_bus *bus)
@@ -203,6 +218,8 @@ static int place_bar(struct pci_bus *bus, const struct pci_bar *bar, uint64_t *b
 /* What firmware does: addresses, and decoding switched on. */
 static int place_bars(struct pci_function *function, struct err *err)
 {
+	if (function->bus->firmware_places)
+		return 0;
 	for (unsigned i = 0; i < PCI_BARS; i++) {
 		const struct pci_bar *bar = &function->bars[i];
 		uint64_t base;
@@ -267,12 +284,13 @@ int pci_bus_plug_at(struct pci_bus *bus, struct pci_function *function, unsigned
 			       function->name);
 	pthread_mutex_lock(&bus->lock);
 	set_place(bus, function, device, number);
+	pci_msix_plugged(function);
 	r = place_bars(function, err);
 	if (!r) {
 		memcpy(function->initial, function->config, sizeof(function->initial));
 		bus->functions[device][number] = function;
 		pci_bus_decode(bus);
-		if (!all_mapped(function))
+		if (!bus->firmware_places && !all_mapped(function))
 			r = err_set(err,
 				    "PCI: a BAR of %s finds no place on the bus: use "
 				    "fewer devices",
@@ -475,7 +493,7 @@ int pci_bus_save(const struct pci_bus *bus, struct state_writer *writer, struct 
 {
 	if (state_save(writer, "pci", &layout, bus, err))
 		return -1;
-	return pci_function_save(&bus->host_bridge, writer, err);
+	return pci_function_save(bus->functions[0][0], writer, err);
 }
 
 int pci_bus_load(struct pci_bus *bus, struct bytes image, struct err *err)
@@ -485,9 +503,8 @@ int pci_bus_load(struct pci_bus *bus, struct bytes image, struct err *err)
 	if (state_load(image, "pci", &layout, &loaded, err))
 		return -1;
 	if (loaded.config_address & ~CONFIG_MASK)
-		return err_set(err, "state of pci: impossible register values; "
-				    "the snapshot is damaged, take a new one");
-	if (pci_function_load(&bus->host_bridge, image, err))
+		return state_err_impossible(err, "pci");
+	if (pci_function_load(bus->functions[0][0], image, err))
 		return -1;
 	bus->config_address = loaded.config_address;
 	return 0;

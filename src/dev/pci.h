@@ -106,7 +106,8 @@ struct pci_bus {
 	struct pci_function *functions[PCI_DEVICES][PCI_FUNCTIONS];
 	uint32_t config_address; /* port 0xcf8 */
 	struct pci_window io, mem32, mem64;
-	struct pci_function host_bridge; /* 00.0 */
+	bool firmware_places;            /* BARs wait for firmware: at 0, not decoded */
+	struct pci_function host_bridge; /* 00.0, unless the machine has its own */
 
 	/* The wires that INTA# to INTD# of device 0 lead to; others are swizzled. */
 	struct irq_line intx[4];
@@ -124,6 +125,13 @@ int pci_bus_init(struct pci_bus *bus, struct platform *platform,
 		 const struct pci_window *io, const struct pci_window *mem32,
 		 const struct pci_window *mem64, const struct irq_line intx[4],
 		 struct err *err);
+/*
+ * The same for a machine with firmware: functions are as real ones at power-on, BARs at 0
+ * and not decoded, and the machine plugs in a host bridge itself.
+ */
+void pci_bus_init_bare(struct pci_bus *bus, struct platform *platform,
+		       const struct pci_window *io, const struct pci_window *mem32,
+		       const struct pci_window *mem64, const struct irq_line intx[4]);
 void pci_bus_destroy(struct pci_bus *bus);
 
 /* All functions as after power-on with firmware: BARs at their first addresses, decoded. */

@@ -192,6 +192,15 @@ int pci_function_add_msix(struct pci_function *function, struct platform *platfo
 	return 0;
 }
 
+void pci_msix_plugged(struct pci_function *function)
+{
+	struct pci_msix *msix = function->msix;
+
+	for (unsigned i = 0; msix && i < msix->nr_vectors; i++)
+		msix->msis[i].requester_id =
+			(uint16_t)(function->device << 3 | function->function);
+}
+
 void pci_msix_destroy(struct pci_function *function)
 {
 	struct pci_msix *msix = function->msix;
@@ -365,10 +374,7 @@ int pci_msix_parse(const struct pci_function *function, struct bytes image,
 		goto failed;
 	if (is_possible(*state, function->msix->nr_vectors))
 		return 0;
-	err_set(err,
-		"state of %s: impossible register values; the snapshot is damaged, take "
-		"a new one",
-		section);
+	state_err_impossible(err, section);
 failed:
 	free(*state);
 	*state = NULL;

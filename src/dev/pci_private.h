@@ -67,6 +67,8 @@ void pci_block_intx(struct pci_function *function, bool blocked);
 
 /* The capability's offset. */
 unsigned pci_msix_capability(const struct pci_function *function);
+/* Its place on the bus is known: messages say who sends them. */
+void pci_msix_plugged(struct pci_function *function);
 /* Enable, Function Mask or Bus Master has changed. The bus's lock is held. */
 void pci_msix_update(struct pci_function *function);
 void pci_msix_reset(struct pci_function *function);

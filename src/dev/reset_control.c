@@ -81,10 +81,7 @@ int reset_control_load(struct reset_control *rc, struct bytes image, const char 
 	if (state_load(image, section, &layout, &regs, err))
 		return -1;
 	if (regs.control & ~CONTROL_MASK)
-		return err_set(err,
-			       "state of %s: impossible register values; "
-			       "the snapshot is damaged, take a new one",
-			       section);
+		return state_err_impossible(err, section);
 	rc->regs = regs;
 	return 0;
 }

@@ -431,7 +431,7 @@ void uart16550_reset(struct uart16550 *uart)
 	notify_room(uart, was_busy);
 }
 
-void uart16550_init(struct uart16550 *uart, const struct uart16550_ops *ops,
+void uart16550_init(struct uart16550 *uart, const struct uart_ops *ops,
 		    const struct irq_line *irq, void *opaque)
 {
 	*uart = (struct uart16550){ .ops = ops, .irq = *irq, .opaque = opaque };
@@ -500,10 +500,7 @@ int uart16550_load(struct uart16550 *uart, struct bytes image, const char *secti
 	if (state_load(image, section, &layout, &regs, err))
 		return -1;
 	if (!regs_valid(&regs))
-		return err_set(err,
-			       "state of %s: impossible register values; "
-			       "the snapshot is damaged, take a new one",
-			       section);
+		return state_err_impossible(err, section);
 	/* The saved machine's sink may have been full; what counts is this one's. */
 	regs.tx_blocked = sink_full;
 	uart->regs = regs;
@@ -512,3 +509,48 @@ int uart16550_load(struct uart16550 *uart, struct bytes image, const char *secti
 	notify_room(uart, true);
 	return 0;
 }
+
+/* The same for a port that does not know which chip it has. */
+
+static void model_init(void *uart, const struct uart_ops *ops, const struct irq_line *irq,
+		       void *opaque)
+{
+	uart16550_init(uart, ops, irq, opaque);
+}
+
+static void model_reset(void *uart)
+{
+	uart16550_reset(uart);
+}
+
+static size_t model_rx_room(const void *uart)
+{
+	return uart16550_rx_room(uart);
+}
+
+static size_t model_receive(void *uart, const uint8_t *data, size_t size)
+{
+	return uart16550_receive(uart, data, size);
+}
+
+static bool model_receive_break(void *uart)
+{
+	return uart16550_break(uart);
+}
+
+static void model_tx_ready(void *uart)
+{
+	uart16550_tx_ready(uart);
+}
+
+const struct uart_model uart16550_model = {
+	.name = "uart16550",
+	.size = UART16550_NR_PORTS,
+	.io = &uart16550_io,
+	.init = model_init,
+	.reset = model_reset,
+	.rx_room = model_rx_room,
+	.receive = model_receive,
+	.receive_break = model_receive_break,
+	.tx_ready = model_tx_ready,
+};

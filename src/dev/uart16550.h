@@ -13,6 +13,7 @@
 
 #include "core/bus.h"
 #include "core/irq.h"
+#include "dev/uart.h"
 #include "util/bytes.h"
 #include "util/err.h"
 #include "util/state.h"
@@ -97,29 +98,19 @@ struct uart16550_regs {
 	uint8_t lsr_polls;    /* looks in vain, up to UART16550_POLLS; see uart16550.c */
 };
 
-struct uart16550_ops {
-	/*
-	 * A byte leaves the chip. The sink always takes it; it returns false if
-	 * it would rather have no more before uart16550_tx_ready().
-	 */
-	bool (*transmit)(void *opaque, uint8_t byte);
-	/* The receiver has become empty or the guest listens: there is room again.
-	   May be NULL. */
-	void (*rx_drained)(void *opaque);
-};
-
 struct uart16550 {
 	struct uart16550_regs regs;
-	const struct uart16550_ops *ops;
+	const struct uart_ops *ops;
 	struct irq_line irq;
 	void *opaque;
 	bool irq_level;
 };
 
 extern const struct io_ops uart16550_io;
+extern const struct uart_model uart16550_model;
 
 /* `ops` must live as long as the chip; `irq` is copied. */
-void uart16550_init(struct uart16550 *uart, const struct uart16550_ops *ops,
+void uart16550_init(struct uart16550 *uart, const struct uart_ops *ops,
 		    const struct irq_line *irq, void *opaque);
 
 /* The master reset pin. A full sink stays full: it is not part of the chip. */

@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <grp.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
@@ -134,9 +135,10 @@ void kvm_close(struct kvm *kvm)
 	kvm->fd = -1;
 }
 
-int kvm_vm_create(const struct kvm *kvm, struct kvm_vm *vm, struct err *err)
+int kvm_vm_create(const struct kvm *kvm, unsigned long type, struct kvm_vm *vm,
+		  struct err *err)
 {
-	vm->fd = kvm_ioctl(kvm->fd, KVM_CREATE_VM, 0);
+	vm->fd = kvm_ioctl(kvm->fd, KVM_CREATE_VM, type);
 	if (vm->fd < 0)
 		return err_errno(err, "KVM_CREATE_VM");
 	return 0;
@@ -225,6 +227,88 @@ void kvm_vm_detach_ioeventfd(const struct kvm_vm *vm, const struct kvm_ioeventfd
 	(void)kvm_ioctl(vm->fd, KVM_IOEVENTFD, (uintptr_t)&detach);
 }
 
+int kvm_vm_enable_capability(const struct kvm_vm *vm, uint32_t capability,
+			     struct err *err)
+{
+	const struct kvm_enable_cap enable = { .cap = capability };
+
+	if (kvm_ioctl(vm->fd, KVM_ENABLE_CAP, (uintptr_t)&enable))
+		return err_errno(err, "KVM_ENABLE_CAP: capability %u", capability);
+	return 0;
+}
+
+bool kvm_vm_has_device(const struct kvm_vm *vm, uint32_t type)
+{
+	struct kvm_create_device create = {
+		.type = type,
+		.flags = KVM_CREATE_DEVICE_TEST,
+	};
+
+	return kvm_ioctl(vm->fd, KVM_CREATE_DEVICE, (uintptr_t)&create) == 0;
+}
+
+int kvm_vm_create_device(const struct kvm_vm *vm, uint32_t type, const char *name,
+			 struct kvm_device *device, struct err *err)
+{
+	struct kvm_create_device create = { .type = type };
+
+	device->fd = -1;
+	if (kvm_ioctl(vm->fd, KVM_CREATE_DEVICE, (uintptr_t)&create))
+		return err_errno(err, "KVM_CREATE_DEVICE: %s", name);
+	device->fd = (int)create.fd;
+	return 0;
+}
+
+void kvm_device_close(struct kvm_device *device)
+{
+	if (device->fd >= 0)
+		close(device->fd);
+	device->fd = -1;
+}
+
+bool kvm_device_has(const struct kvm_device *device, uint32_t group, uint64_t attr)
+{
+	const struct kvm_device_attr a = { .group = group, .attr = attr };
+
+	return kvm_ioctl(device->fd, KVM_HAS_DEVICE_ATTR, (uintptr_t)&a) == 0;
+}
+
+static int device_attr(const struct kvm_device *device, unsigned long request,
+		       const char *name, const struct kvm_device_attr *attr,
+		       const char *what, struct err *err)
+{
+	if (kvm_ioctl(device->fd, request, (uintptr_t)attr))
+		return err_errno(err, "%s: %s (group %u, attribute 0x%llx)", name, what,
+				 attr->group, (unsigned long long)attr->attr);
+	return 0;
+}
+
+int kvm_device_set(const struct kvm_device *device, uint32_t group, uint64_t attr,
+		   const void *value, const char *what, struct err *err)
+{
+	const struct kvm_device_attr a = {
+		.group = group,
+		.attr = attr,
+		.addr = (uintptr_t)value,
+	};
+
+	return device_attr(device, KVM_SET_DEVICE_ATTR, "KVM_SET_DEVICE_ATTR", &a, what,
+			   err);
+}
+
+int kvm_device_get(const struct kvm_device *device, uint32_t group, uint64_t attr,
+		   void *value, const char *what, struct err *err)
+{
+	const struct kvm_device_attr a = {
+		.group = group,
+		.attr = attr,
+		.addr = (uintptr_t)value,
+	};
+
+	return device_attr(device, KVM_GET_DEVICE_ATTR, "KVM_GET_DEVICE_ATTR", &a, what,
+			   err);
+}
+
 int kvm_vcpu_create(const struct kvm *kvm, const struct kvm_vm *vm, unsigned id,
 		    struct kvm_vcpu *vcpu, struct err *err)
 {
@@ -253,6 +337,66 @@ void kvm_vcpu_close(struct kvm_vcpu *vcpu)
 	*vcpu = (struct kvm_vcpu){ .fd = -1 };
 }
 
+static int one_reg(const struct kvm_vcpu *vcpu, unsigned long request, const char *name,
+		   uint64_t id, const void *value, struct err *err)
+{
+	const struct kvm_one_reg reg = { .id = id, .addr = (uintptr_t)value };
+
+	if (kvm_ioctl(vcpu->fd, request, (uintptr_t)&reg))
+		return err_errno(err, "%s: register 0x%llx", name,
+				 (unsigned long long)id);
+	return 0;
+}
+
+int kvm_vcpu_get_reg(const struct kvm_vcpu *vcpu, uint64_t id, void *value,
+		     struct err *err)
+{
+	return one_reg(vcpu, KVM_GET_ONE_REG, "KVM_GET_ONE_REG", id, value, err);
+}
+
+int kvm_vcpu_set_reg(const struct kvm_vcpu *vcpu, uint64_t id, const void *value,
+		     struct err *err)
+{
+	return one_reg(vcpu, KVM_SET_ONE_REG, "KVM_SET_ONE_REG", id, value, err);
+}
+
+struct kvm_reg_list *kvm_vcpu_reg_list(const struct kvm_vcpu *vcpu, struct err *err)
+{
+	struct kvm_reg_list none = { .n = 0 }, *list;
+
+	/* With no room it fails, with E2BIG, and tells how much it needs. */
+	(void)kvm_ioctl(vcpu->fd, KVM_GET_REG_LIST, (uintptr_t)&none);
+	list = calloc(1, sizeof(*list) + none.n * sizeof(list->reg[0]));
+	if (!list) {
+		err_set(err, "no memory for a list of %llu registers",
+			(unsigned long long)none.n);
+		return NULL;
+	}
+	list->n = none.n;
+	if (kvm_ioctl(vcpu->fd, KVM_GET_REG_LIST, (uintptr_t)list)) {
+		err_errno(err, "KVM_GET_REG_LIST");
+		free(list);
+		return NULL;
+	}
+	return list;
+}
+
+int kvm_vcpu_get_mp_state(const struct kvm_vcpu *vcpu, struct kvm_mp_state *state,
+			  struct err *err)
+{
+	if (kvm_ioctl(vcpu->fd, KVM_GET_MP_STATE, (uintptr_t)state))
+		return err_errno(err, "KVM_GET_MP_STATE");
+	return 0;
+}
+
+int kvm_vcpu_set_mp_state(const struct kvm_vcpu *vcpu, const struct kvm_mp_state *state,
+			  struct err *err)
+{
+	if (kvm_ioctl(vcpu->fd, KVM_SET_MP_STATE, (uintptr_t)state))
+		return err_errno(err, "KVM_SET_MP_STATE: %u", state->mp_state);
+	return 0;
+}
+
 int kvm_vcpu_run(const struct kvm_vcpu *vcpu)
 {
 	/* Not kvm_ioctl(): a signal must end it, that is how a vCPU is kicked. */
@@ -279,6 +423,9 @@ const char *kvm_exit_name(uint32_t reason)
 		[KVM_EXIT_INTERNAL_ERROR] = "internal-error",
 		[KVM_EXIT_SYSTEM_EVENT] = "system-event",
 		[KVM_EXIT_IOAPIC_EOI] = "ioapic-eoi",
+		[KVM_EXIT_RISCV_SBI] = "riscv-sbi",
+		[KVM_EXIT_RISCV_CSR] = "riscv-csr",
+		[KVM_EXIT_ARM_NISV] = "arm-nisv",
 		[KVM_EXIT_X86_RDMSR] = "rdmsr",
 		[KVM_EXIT_X86_WRMSR] = "wrmsr",
 		[KVM_EXIT_REASONS - 1] = "other",

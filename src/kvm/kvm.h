@@ -51,7 +51,9 @@ void kvm_close(struct kvm *kvm);
 /* The value of a capability of the system, 0 if KVM lacks it. */
 int kvm_check_extension(const struct kvm *kvm, int capability);
 
-int kvm_vm_create(const struct kvm *kvm, struct kvm_vm *vm, struct err *err);
+/* `type` is the argument of KVM_CREATE_VM, 0 unless the architecture says otherwise. */
+int kvm_vm_create(const struct kvm *kvm, unsigned long type, struct kvm_vm *vm,
+		  struct err *err);
 void kvm_vm_close(struct kvm_vm *vm);
 
 /* Give the guest a piece of our address space. `size` 0 takes the slot away. */
@@ -84,10 +86,52 @@ int kvm_vm_attach_ioeventfd(const struct kvm_vm *vm, const struct kvm_ioeventfd 
 			    struct err *err);
 void kvm_vm_detach_ioeventfd(const struct kvm_vm *vm, const struct kvm_ioeventfd *event);
 
+/* Switch `capability` of the VM on. */
+int kvm_vm_enable_capability(const struct kvm_vm *vm, uint32_t capability,
+			     struct err *err);
+
+/*
+ * A device that KVM emulates, such as an interrupt controller: KVM_DEV_TYPE_... Its
+ * state is attributes in groups. `what` names an attribute for the message.
+ */
+struct kvm_device {
+	int fd; /* owned; -1: none */
+};
+bool kvm_vm_has_device(const struct kvm_vm *vm, uint32_t type);
+int kvm_vm_create_device(const struct kvm_vm *vm, uint32_t type, const char *name,
+			 struct kvm_device *device, struct err *err);
+void kvm_device_close(struct kvm_device *device);
+bool kvm_device_has(const struct kvm_device *device, uint32_t group, uint64_t attr);
+int kvm_device_set(const struct kvm_device *device, uint32_t group, uint64_t attr,
+		   const void *value, const char *what, struct err *err);
+int kvm_device_get(const struct kvm_device *device, uint32_t group, uint64_t attr,
+		   void *value, const char *what, struct err *err);
+
 /* Create vCPU `id` and map its shared area. Close with kvm_vcpu_close(). */
 int kvm_vcpu_create(const struct kvm *kvm, const struct kvm_vm *vm, unsigned id,
 		    struct kvm_vcpu *vcpu, struct err *err);
 void kvm_vcpu_close(struct kvm_vcpu *vcpu);
+
+/*
+ * A register of the vCPU by its id (KVM_REG_...), of the size that the id says. KVM has
+ * these calls on all architectures but x86.
+ */
+static inline unsigned kvm_reg_size(uint64_t id) /* bytes */
+{
+	return 1u << ((id & KVM_REG_SIZE_MASK) >> KVM_REG_SIZE_SHIFT);
+}
+int kvm_vcpu_get_reg(const struct kvm_vcpu *vcpu, uint64_t id, void *value,
+		     struct err *err);
+int kvm_vcpu_set_reg(const struct kvm_vcpu *vcpu, uint64_t id, const void *value,
+		     struct err *err);
+
+/* The ids of all registers that the vCPU has; malloc'd, the caller frees. NULL on error. */
+struct kvm_reg_list *kvm_vcpu_reg_list(const struct kvm_vcpu *vcpu, struct err *err);
+
+int kvm_vcpu_get_mp_state(const struct kvm_vcpu *vcpu, struct kvm_mp_state *state,
+			  struct err *err);
+int kvm_vcpu_set_mp_state(const struct kvm_vcpu *vcpu, const struct kvm_mp_state *state,
+			  struct err *err);
 
 /* Run the guest until it exits. 0, or -errno: -EINTR and -EAGAIN are no errors. */
 int kvm_vcpu_run(const struct kvm_vcpu *vcpu);

@@ -258,18 +258,6 @@ int kvm_vcpu_set_debugregs(const struct kvm_vcpu *vcpu, const struct kvm_debugre
 	return CALL(vcpu->fd, KVM_SET_DEBUGREGS, regs, err);
 }
 
-int kvm_vcpu_get_mp_state(const struct kvm_vcpu *vcpu, struct kvm_mp_state *state,
-			  struct err *err)
-{
-	return CALL(vcpu->fd, KVM_GET_MP_STATE, state, err);
-}
-
-int kvm_vcpu_set_mp_state(const struct kvm_vcpu *vcpu, const struct kvm_mp_state *state,
-			  struct err *err)
-{
-	return CALL(vcpu->fd, KVM_SET_MP_STATE, state, err);
-}
-
 int kvm_vcpu_get_xsave(const struct kvm_vcpu *vcpu, struct kvm_xsave *xsave,
 		       struct err *err)
 {
@@ -280,6 +268,17 @@ int kvm_vcpu_set_xsave(const struct kvm_vcpu *vcpu, const struct kvm_xsave *xsav
 		       struct err *err)
 {
 	return CALL(vcpu->fd, KVM_SET_XSAVE, xsave, err);
+}
+
+int kvm_vcpu_set_guest_debug(const struct kvm_vcpu *vcpu,
+			     const struct kvm_guest_debug *debug, struct err *err)
+{
+	return CALL(vcpu->fd, KVM_SET_GUEST_DEBUG, debug, err);
+}
+
+uint32_t kvm_guest_debug_flags(const struct kvm *kvm)
+{
+	return (uint32_t)kvm_check_extension(kvm, KVM_CAP_SET_GUEST_DEBUG2);
 }
 
 int kvm_vcpu_get_nested(const struct kvm_vcpu *vcpu, struct kvm_nested_state *state,

@@ -81,10 +81,27 @@ int kvm_vcpu_get_debugregs(const struct kvm_vcpu *vcpu, struct kvm_debugregs *re
 			   struct err *err);
 int kvm_vcpu_set_debugregs(const struct kvm_vcpu *vcpu, const struct kvm_debugregs *regs,
 			   struct err *err);
-int kvm_vcpu_get_mp_state(const struct kvm_vcpu *vcpu, struct kvm_mp_state *state,
-			  struct err *err);
-int kvm_vcpu_set_mp_state(const struct kvm_vcpu *vcpu, const struct kvm_mp_state *state,
-			  struct err *err);
+
+/*
+ * What makes the vCPU exit with KVM_EXIT_DEBUG: KVM_GUESTDBG_... in `control`. With
+ * KVM_GUESTDBG_INJECT_DB or _BP the guest gets that exception as well.
+ */
+int kvm_vcpu_set_guest_debug(const struct kvm_vcpu *vcpu,
+			     const struct kvm_guest_debug *debug, struct err *err);
+
+/* KVM_GUESTDBG_... that this KVM knows; 0 if it does not tell. */
+uint32_t kvm_guest_debug_flags(const struct kvm *kvm);
+
+/*
+ * What of it really works, found out by a VM of one page; false also where that cannot be
+ * made. Single steps always do.
+ */
+struct kvm_x86_debug {
+	bool int3; /* KVM_GUESTDBG_USE_SW_BP */
+	bool code; /* KVM_GUESTDBG_USE_HW_BP for instructions */
+	bool data; /* ... for data */
+};
+void kvm_x86_try_debug(const struct kvm *kvm, struct kvm_x86_debug *works);
 
 /*
  * What a guest that is a hypervisor itself has set up. `state` has room for

@@ -7,6 +7,7 @@
 
 #define PORT_DNS  53
 #define PORT_DHCP 67
+#define PORT_TFTP 69
 
 /*
  * Bytes of IP fragments that may pass: at once, and per second. libslirp keeps those
@@ -63,6 +64,13 @@ static bool is_dns(const struct guard *guard, const struct frame_info *info)
 	return !memcmp(info->destination, dns6, sizeof(dns6));
 }
 
+/* libslirp's own server, and no other address, since that port there is this host's. */
+static bool is_tftp(const struct guard *guard, const struct frame_info *info)
+{
+	return guard->tftp && !info->is_ipv6 && info->destination_port == PORT_TFTP &&
+	       address_in(info->destination) == guard_address(guard, GUARD_GATEWAY);
+}
+
 /* Does the guest answer somebody on this host? */
 static bool is_answer(const struct guard *guard, const struct frame_info *info)
 {
@@ -82,7 +90,8 @@ static bool gateway_allowed(const struct guard *guard, const struct frame_info *
 	case FRAME_TCP_OPEN:
 		return is_dns(guard, info);
 	case FRAME_UDP:
-		return is_dns(guard, info) || is_answer(guard, info) ||
+		return is_dns(guard, info) || is_tftp(guard, info) ||
+		       is_answer(guard, info) ||
 		       (!info->is_ipv6 && info->destination_port == PORT_DHCP);
 	case FRAME_FRAGMENT: /* a large ping; what else, only the first one tells */
 		return info->protocol == IPPROTO_ICMP;

@@ -13,11 +13,12 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "core/config.h"
 #include "net/frame.h"
 
 /* Where nodes are in the network: the low bits of their addresses. */
-#define GUARD_GATEWAY 2u
-#define GUARD_DNS     3u
+#define GUARD_GATEWAY CONFIG_NODE_GATEWAY
+#define GUARD_DNS     CONFIG_NODE_DNS
 #define GUARD_GUEST   15u /* the first of the 16 that DHCP gives */
 
 /* Somebody on this host who sent datagrams to a forwarded port. */
@@ -30,6 +31,7 @@ struct guard {
 	uint32_t network, mask; /* IPv4, network order */
 	bool loopback;          /* the guest may reach this host's loopback */
 	bool forwards_udp;
+	bool tftp; /* the gateway has a TFTP server */
 	struct guard_peer peers[GUARD_PEERS];
 	unsigned next_peer;
 	int64_t fragment_bytes; /* that may still pass */
@@ -42,7 +44,7 @@ extern const uint8_t guard_prefix6[16];
 /* The IPv4 address (network order) of a node. */
 uint32_t guard_address(const struct guard *guard, unsigned node);
 
-/* Set the members up to forwards_udp, then call this. `now` in ns. */
+/* Set the members up to tftp, then call this. `now` in ns. */
 void guard_init(struct guard *guard, int64_t now);
 
 /*

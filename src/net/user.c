@@ -8,9 +8,8 @@
  *
  * libslirp wants to be asked for its sockets (slirp_pollfds_fill) before each wait,
  * and told what became ready after it (slirp_pollfds_poll). Its sockets live in an
- * epoll instance of their own, which our loop watches as one descriptor: settle()
- * compares what libslirp wants now with what is registered and changes only that, so a
- * busy connection costs no epoll_ctl() at all, and one turn serves all sockets.
+ * epoll instance of their own (sockets.c), which our loop watches as one descriptor, and
+ * one turn serves all sockets.
  *
  * Frames for the guest come by send_packet() and wait in a queue (struct backlog) for
  * the card. When more than BACKLOG_HIGH bytes wait, nothing is read from sockets any
@@ -21,16 +20,18 @@
  * ARP packet without looking at its length), and only ARP, IPv4 and IPv6 pass, as
  * guard.c allows. libslirp puts no bound to its sockets: flow_allowed() does.
  *
+ * libslirp is also a server of TFTP, if tftp= names a folder: it reads files below that,
+ * follows symbolic links, and refuses names with "../" in them. It writes none.
+ *
  * A frame may come with an unfinished checksum, and as a TCP segment of up to
  * 64 KiB: libslirp ends the connection, so no one needs to cut it. That makes the way
  * out several times faster.
  */
 #include <arpa/inet.h>
 #include <errno.h>
-#include <netinet/in.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "net/backlog.h"
@@ -38,28 +39,16 @@
 #include "net/guard.h"
 #include "net/net.h"
 #include "net/slirp.h"
+#include "net/sockets.h"
 #include "util/bytes.h"
 
 #define DEFAULT_MTU 1500u
-
-#define MIN_PREFIX 8u
-#define MAX_PREFIX 27u /* so that all 16 addresses of DHCP fit */
 
 /* Bytes of frames that wait for the card: stop reading sockets, and begin again. */
 #define BACKLOG_HIGH (256u << 10)
 #define BACKLOG_LOW  (BACKLOG_HIGH / 2)
 
-#define READY_BATCH 64 /* sockets served in a turn */
-
 #define BUFFER_OVERHEAD 256u /* of libslirp and malloc(), for each frame that it keeps */
-
-enum flow {
-	FLOW_NONE,
-	FLOW_TCP,
-	FLOW_UDP,
-	FLOW_ICMP,
-	FLOWS,
-};
 
 /* Sockets of each kind. A TCP socket has two buffers of 128 KiB. */
 static const unsigned flow_limit[FLOWS] = {
@@ -67,14 +56,6 @@ static const unsigned flow_limit[FLOWS] = {
 	[FLOW_UDP] =
 		512, /* many are short: a resolver takes a new one for each question */
 	[FLOW_ICMP] = 64,
-};
-
-/* A descriptor of libslirp. */
-struct watch {
-	enum flow flow;      /* FLOW_NONE: not one of its descriptors */
-	uint32_t registered; /* epoll events; 0: not in the epoll instance */
-	uint32_t wanted;     /* by the last slirp_pollfds_fill() */
-	uint32_t ready;      /* for slirp_pollfds_poll() */
 };
 
 struct user {
@@ -85,14 +66,11 @@ struct user {
 	unsigned mtu;
 	struct guard guard;
 
-	int poll_fd; /* libslirp's sockets */
+	struct sockets sockets;
 	struct loop_source poll_source;
 	bool held;               /* the backlog is full: sockets and timers wait */
 	struct loop_timer timer; /* runs turn() */
 	int64_t deadline;        /* that it is set to; LOOP_NEVER: it is not */
-	struct watch *watches;   /* by descriptor */
-	unsigned nr_watches;
-	unsigned sockets[FLOWS]; /* in watches[] */
 	unsigned fresh[FLOWS];   /* frames since settle() that may have made one */
 
 	struct backlog backlog;
@@ -116,136 +94,32 @@ static struct user *to_user(struct net_backend *backend)
 
 /* -- sockets -- */
 
-static const struct {
-	int slirp;
-	uint32_t epoll;
-} event_names[] = {
-	{ SLIRP_POLL_IN, EPOLLIN },   { SLIRP_POLL_OUT, EPOLLOUT },
-	{ SLIRP_POLL_PRI, EPOLLPRI }, { SLIRP_POLL_ERR, EPOLLERR },
-	{ SLIRP_POLL_HUP, EPOLLHUP },
-};
-
-static uint32_t to_epoll(int slirp_events)
-{
-	uint32_t events = 0;
-
-	for (unsigned i = 0; i < sizeof(event_names) / sizeof(event_names[0]); i++) {
-		if (slirp_events & event_names[i].slirp)
-			events |= event_names[i].epoll;
-	}
-	return events;
-}
-
-static int to_slirp(uint32_t epoll_events)
-{
-	int events = 0;
-
-	for (unsigned i = 0; i < sizeof(event_names) / sizeof(event_names[0]); i++) {
-		if (epoll_events & event_names[i].epoll)
-			events |= event_names[i].slirp;
-	}
-	return events;
-}
-
-/* The kind of a socket that libslirp has made. */
-static enum flow socket_flow(int fd)
-{
-	int protocol;
-	socklen_t size = sizeof(protocol);
-
-	if (getsockopt(fd, SOL_SOCKET, SO_PROTOCOL, &protocol, &size))
-		return FLOW_UDP;
-	switch (protocol) {
-	case IPPROTO_TCP:
-		return FLOW_TCP;
-	case IPPROTO_ICMP:
-	case IPPROTO_ICMPV6:
-		return FLOW_ICMP;
-	default:
-		return FLOW_UDP;
-	}
-}
-
-static bool watches_grow(struct user *user, unsigned fd)
-{
-	const unsigned count = (fd | 63) + 1;
-	struct watch *watches;
-
-	if (fd < user->nr_watches)
-		return true;
-	watches = realloc(user->watches, count * sizeof(*watches));
-	if (!watches)
-		return false;
-	memset(watches + user->nr_watches, 0,
-	       (count - user->nr_watches) * sizeof(*watches));
-	user->watches = watches;
-	user->nr_watches = count;
-	return true;
-}
-
-/* The entry of one of libslirp's sockets, which may be new to us. NULL: no memory. */
-static struct watch *watch_of(struct user *user, int fd)
-{
-	struct watch *watch;
-
-	if (fd < 0 || !watches_grow(user, (unsigned)fd))
-		return NULL;
-	watch = &user->watches[fd];
-	if (watch->flow == FLOW_NONE) {
-		watch->flow = socket_flow(fd);
-		user->sockets[watch->flow]++;
-	}
-	return watch;
-}
-
 static void on_register(int fd, void *opaque)
 {
-	(void)watch_of(opaque, fd);
+	struct user *user = opaque;
+
+	sockets_note(&user->sockets, fd);
 }
 
-/* libslirp closes it next, which takes it out of the epoll instance. */
 static void on_unregister(int fd, void *opaque)
 {
 	struct user *user = opaque;
 
-	if (fd < 0 || (unsigned)fd >= user->nr_watches)
-		return;
-	if (user->watches[fd].flow != FLOW_NONE)
-		user->sockets[user->watches[fd].flow]--;
-	user->watches[fd] = (struct watch){ 0 };
+	sockets_forget(&user->sockets, fd);
 }
 
 static int on_add_poll(int fd, int events, void *opaque)
 {
-	struct watch *watch = watch_of(opaque, fd);
+	struct user *user = opaque;
 
-	if (!watch)
-		return -1;
-	watch->wanted = to_epoll(events);
-	return fd;
+	return sockets_want(&user->sockets, fd, events);
 }
 
 static int on_get_revents(int index, void *opaque)
 {
 	const struct user *user = opaque;
 
-	if (index < 0 || (unsigned)index >= user->nr_watches)
-		return 0;
-	return to_slirp(user->watches[index].ready);
-}
-
-static void sync_watch(const struct user *user, int fd, struct watch *watch)
-{
-	struct epoll_event event = { .events = watch->wanted, .data.fd = fd };
-	int op = EPOLL_CTL_MOD;
-
-	if (!watch->wanted) /* no events would still bring EPOLLHUP, for ever */
-		op = EPOLL_CTL_DEL;
-	else if (!watch->registered)
-		op = EPOLL_CTL_ADD;
-	if (epoll_ctl(user->poll_fd, op, fd, &event) && op == EPOLL_CTL_ADD)
-		return; /* no kernel memory: settle() tries again */
-	watch->registered = watch->wanted;
+	return sockets_happened(&user->sockets, index);
 }
 
 /*
@@ -265,18 +139,15 @@ static void settle(struct user *user)
 {
 	uint32_t timeout_ms = UINT32_MAX;
 
-	for (unsigned fd = 0; fd < user->nr_watches; fd++)
-		user->watches[fd].wanted = 0;
+	sockets_want_nothing(&user->sockets);
 	user->library.pollfds_fill(user->slirp, &timeout_ms, on_add_poll, user);
-	for (unsigned fd = 0; fd < user->nr_watches; fd++) {
-		struct watch *watch = &user->watches[fd];
-
-		if (watch->wanted != watch->registered)
-			sync_watch(user, (int)fd, watch);
-	}
+	sockets_watch(&user->sockets);
 	memset(user->fresh, 0, sizeof(user->fresh));
+	if (user->held)
+		return;
+	arm(user, user->sockets.listen_again);
 	/* libslirp says 1000 when it needs no timer. */
-	if (!user->held && timeout_ms < 1000)
+	if (timeout_ms < 1000)
 		arm(user, loop_now() + (int64_t)timeout_ms * 1000000);
 }
 
@@ -307,16 +178,11 @@ static void deliver(struct user *user)
 /* One turn of libslirp: sockets that are ready, timers that are due. */
 static void turn(struct user *user)
 {
-	struct epoll_event ready[READY_BATCH];
-
 	if (!user->held) {
-		int n = epoll_wait(user->poll_fd, ready, READY_BATCH, 0);
+		int failed = sockets_begin_turn(&user->sockets);
 
-		for (int i = 0; i < n; i++)
-			user->watches[ready[i].data.fd].ready = ready[i].events;
-		user->library.pollfds_poll(user->slirp, n < 0, on_get_revents, user);
-		for (int i = 0; i < n; i++)
-			user->watches[ready[i].data.fd].ready = 0;
+		user->library.pollfds_poll(user->slirp, failed, on_get_revents, user);
+		sockets_end_turn(&user->sockets);
 		settle(user);
 	}
 	deliver(user);
@@ -429,9 +295,9 @@ static const SlirpCb callbacks = {
 static bool flow_allowed(struct user *user, enum flow flow)
 {
 	if (user->fresh[flow] &&
-	    user->sockets[flow] + user->fresh[flow] >= flow_limit[flow])
+	    user->sockets.count[flow] + user->fresh[flow] >= flow_limit[flow])
 		settle(user); /* now we know how many there really are */
-	if (user->sockets[flow] >= flow_limit[flow])
+	if (user->sockets.count[flow] >= flow_limit[flow])
 		return false;
 	user->fresh[flow]++;
 	return true;
@@ -581,12 +447,10 @@ static void user_close(struct net_backend *backend)
 	if (user->slirp)
 		user->library.cleanup(user->slirp);
 	loop_timer_destroy(&user->timer, user->loop);
-	if (user->poll_fd >= 0) {
+	if (user->sockets.poll_fd >= 0)
 		loop_remove(user->loop, &user->poll_source);
-		close(user->poll_fd);
-	}
+	sockets_destroy(&user->sockets);
 	slirp_library_unload(&user->library);
-	free(user->watches);
 	backlog_destroy(&user->backlog);
 	free(user);
 }
@@ -603,32 +467,6 @@ static const struct net_backend_ops user_ops = {
 
 /* -- opening -- */
 
-static int check_config(const struct config_net *net, struct err *err)
-{
-	const unsigned prefix = net->prefix ? net->prefix : 24;
-	const uint32_t mask = UINT32_MAX << (32 - (prefix & 31));
-	const uint32_t first = ntohl(net->network) >> 24;
-
-	if (prefix < MIN_PREFIX || prefix > MAX_PREFIX)
-		return err_set(err, "-n user: net=.../%u: /%u to /%u are possible",
-			       prefix, MIN_PREFIX, MAX_PREFIX);
-	if (ntohl(net->network) & ~mask)
-		return err_set(err,
-			       "-n user: net=: the address has bits behind the first %u",
-			       prefix);
-	/* RFC 6890: this host, loopback, and what is not for hosts. No frame would pass. */
-	if ((net->prefix && first == 0) || first == 127 || first >= 224)
-		return err_set(err,
-			       "-n user: net=: %u.0.0.0/8 is no network for hosts "
-			       "(10.0.2.0/24)",
-			       first);
-	/* Limits of libslirp (and RFC 791). */
-	if (net->mtu && (net->mtu < 68 || net->mtu > 65521))
-		return err_set(err, "-n user: mtu=%u: 68 to 65521 are possible",
-			       net->mtu);
-	return 0;
-}
-
 static struct in6_addr address6(uint8_t node)
 {
 	struct in6_addr address;
@@ -640,7 +478,7 @@ static struct in6_addr address6(uint8_t node)
 
 static int start_slirp(struct user *user, const struct config_net *net, struct err *err)
 {
-	const unsigned prefix = net->prefix ? net->prefix : 24;
+	const unsigned prefix = net->prefix ? net->prefix : CONFIG_DEFAULT_PREFIX;
 	struct guard *guard = &user->guard;
 	SlirpConfig config = {
 		.version = 1,
@@ -648,13 +486,16 @@ static int start_slirp(struct user *user, const struct config_net *net, struct e
 		.in6_enabled = !net->no_ipv6,
 		.vprefix_len = 64,
 		.vhostname = net->hostname,
+		.tftp_path = net->tftp,
+		.bootfile = net->bootfile,
 		.if_mtu = user->mtu,
 		.if_mru = user->mtu,
 	};
 
-	guard->network = net->network ? net->network : htonl(0x0a000200);
+	guard->network = net->network ? net->network : htonl(CONFIG_DEFAULT_NETWORK);
 	guard->mask = htonl(UINT32_MAX << (32 - prefix));
 	guard->loopback = net->loopback;
+	guard->tftp = net->tftp != NULL;
 	for (unsigned i = 0; i < net->nr_forwards; i++)
 		guard->forwards_udp |= net->forwards[i].udp;
 	guard_init(guard, loop_now());
@@ -690,19 +531,34 @@ static int add_forward(struct user *user, const struct config_forward *forward,
 			 text, forward->host_port);
 }
 
+/* libslirp opens files when they are asked for, and would tell the guest alone. */
+static int check_tftp(const char *path, struct err *err)
+{
+	struct stat info;
+
+	if (!path)
+		return 0;
+	if (stat(path, &info))
+		return err_errno(err, "-n user: tftp=%s", path);
+	if (!S_ISDIR(info.st_mode))
+		return err_set(err, "-n user: tftp=%s is not a folder", path);
+	if (access(path, X_OK))
+		return err_errno(err, "-n user: tftp=%s", path);
+	return 0;
+}
+
 /* All but struct user itself. What was made is released by user_close(). */
 static int user_init(struct user *user, const struct config_net *net, struct err *err)
 {
-	if (slirp_library_load(&user->library, err))
+	if (check_tftp(net->tftp, err) || slirp_library_load(&user->library, err))
 		return -1;
 	if (backlog_init(&user->backlog))
 		return err_errno(err, "-n user");
 	if (loop_timer_init(&user->timer, user->loop, timer_fired, user, err))
 		return -1;
-	user->poll_fd = epoll_create1(EPOLL_CLOEXEC);
-	if (user->poll_fd < 0)
-		return err_errno(err, "-n user: epoll_create1");
-	user->poll_source = (struct loop_source){ .fd = user->poll_fd,
+	if (sockets_init(&user->sockets, err))
+		return err_prefix(err, "-n user: ");
+	user->poll_source = (struct loop_source){ .fd = user->sockets.poll_fd,
 						  .ready = poll_ready,
 						  .opaque = user };
 	if (loop_add(user->loop, &user->poll_source, EPOLLIN, err) ||
@@ -713,6 +569,7 @@ static int user_init(struct user *user, const struct config_net *net, struct err
 			return -1;
 	}
 	settle(user);
+	sockets_find_listeners(&user->sockets);
 	return 0;
 }
 
@@ -721,8 +578,6 @@ struct net_backend *net_open_user(const struct config_net *net, struct loop *loo
 {
 	struct user *user;
 
-	if (check_config(net, err))
-		return NULL;
 	user = calloc(1, sizeof(*user));
 	if (!user) {
 		err_errno(err, "-n user");
@@ -742,7 +597,7 @@ struct net_backend *net_open_user(const struct config_net *net, struct loop *loo
 		user->backend.info.tap_fds[i] = -1;
 	user->loop = loop;
 	user->mtu = net->mtu ? net->mtu : DEFAULT_MTU;
-	user->poll_fd = -1;
+	user->sockets.poll_fd = -1;
 	user->timer.source.fd = -1;
 	user->deadline = LOOP_NEVER;
 	if (user_init(user, net, err)) {

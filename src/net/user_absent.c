@@ -7,7 +7,8 @@ struct net_backend *net_open_user(const struct config_net *net, struct loop *loo
 {
 	(void)net;
 	(void)loop;
-	err_set(err, "-n user: this build has no libslirp; use -n tap, or build with "
-		     "libslirp-dev installed (a static build cannot have it)");
+	err_set(err, "-n user: this tane was built without libslirp, as any static one "
+		     "is; use -n tap, or one that is not static and was built with "
+		     "libslirp-dev installed");
 	return NULL;
 }

@@ -52,11 +52,14 @@ int fd_read_at(int fd, void *to, size_t size, uint64_t offset, struct err *err)
 	return 0;
 }
 
-static int read_contents(struct file_contents *file, int fd, uint64_t size,
-			 struct err *err)
+int file_read_fd(struct file_contents *file, int fd, uint64_t size, uint64_t max,
+		 struct err *err)
 {
 	void *data;
 
+	if (size > max)
+		return err_set(err, "%llu bytes do not fit: at most %llu",
+			       (unsigned long long)size, (unsigned long long)max);
 	if (size == 0) {
 		*file = (struct file_contents){ 0 };
 		return 0;
@@ -83,11 +86,7 @@ int file_read(struct file_contents *file, const char *path, uint64_t max, struct
 
 	if (fd < 0)
 		return err_prefix(err, "\"%s\": ", path);
-	if (size > max)
-		r = err_set(err, "%llu bytes do not fit: at most %llu",
-			    (unsigned long long)size, (unsigned long long)max);
-	else
-		r = read_contents(file, fd, size, err);
+	r = file_read_fd(file, fd, size, max, err);
 	close(fd);
 	return r ? err_prefix(err, "\"%s\": ", path) : 0;
 }
@@ -170,6 +169,22 @@ ssize_t fd_try_write(int fd, const void *from, size_t size)
 		return -1;
 	}
 	return write(fd, from, size);
+}
+
+bool fd_is_hangup(int fd, int error)
+{
+	struct stat st;
+
+	return error == EPIPE || error == ECONNRESET ||
+	       (error == EIO && !fstat(fd, &st) && S_ISCHR(st.st_mode));
+}
+
+bool fd_is_same_file(int one, int other)
+{
+	struct stat a, b;
+
+	return !fstat(one, &a) && !fstat(other, &b) && a.st_dev == b.st_dev &&
+	       a.st_ino == b.st_ino;
 }
 
 int fd_open_standard(struct err *err)

@@ -26,6 +26,9 @@ struct file_contents {
 /* Read all of `path`, at most `max` bytes; more is an error. Messages name the file. */
 int file_read(struct file_contents *file, const char *path, uint64_t max,
 	      struct err *err);
+/* The same of a file that is open, and has `size` bytes. */
+int file_read_fd(struct file_contents *file, int fd, uint64_t size, uint64_t max,
+		 struct err *err);
 void file_release(struct file_contents *file);
 
 /*
@@ -42,6 +45,15 @@ int fd_reopen_nonblocking(int fd, int flags, struct err *err);
  */
 ssize_t fd_try_read(int fd, void *to, size_t size);
 ssize_t fd_try_write(int fd, const void *from, size_t size);
+
+/*
+ * Does `error`, of reading or writing `fd`, say that the other side has ended it, and not
+ * that something is wrong? A terminal that hung up says EIO.
+ */
+bool fd_is_hangup(int fd, int error);
+
+/* Do both lead to the same file, pipe or terminal? */
+bool fd_is_same_file(int one, int other);
 
 /*
  * Allow us as many descriptors as the system lets us have. The usual limit, 1024, is for

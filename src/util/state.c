@@ -267,3 +267,11 @@ int state_load(struct bytes image, const char *section_name,
 	}
 	return 0;
 }
+
+int state_err_impossible(struct err *err, const char *section)
+{
+	return err_set(err,
+		       "state of %s: impossible register values; "
+		       "the snapshot is damaged, take a new one",
+		       section);
+}

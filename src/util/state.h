@@ -57,6 +57,12 @@ int state_save(struct state_writer *writer, const char *section,
 	       const struct state_layout *layout, const void *object, struct err *err);
 
 /*
+ * For chips whose loaded fields are values that their registers cannot have: say so of
+ * `section`. Returns -1.
+ */
+int state_err_impossible(struct err *err, const char *section);
+
+/*
  * Find `section` in `image`, check it and fill the fields of `object`. On an
  * error nothing of `object` has changed.
  */

@@ -25,6 +25,12 @@ struct virtio *virtio_console_new(struct platform *platform,
 				  const struct vm_config *config, bool packed,
 				  struct err *err);
 
+/* The console behind SERIAL_CONSOLE; NULL: none. */
+struct console *virtio_console_terminal(struct virtio *virtio);
+
+/* The console of the port with this name; NULL: there is none. */
+struct console *virtio_console_port(struct virtio *virtio, const char *name);
+
 /* The terminal behind SERIAL_CONSOLE has this size now, in characters. Any thread. */
 void virtio_console_resize(struct virtio *virtio, uint16_t cols, uint16_t rows);
 

@@ -59,7 +59,7 @@ struct registers {
 	uint16_t queue_select;
 	uint16_t config_vector; /* vectors are also read by whoever interrupts */
 	uint16_t vectors[MAX_QUEUES];
-	uint8_t isr; /* atomic */
+	uint32_t isr; /* atomic; a word, as riscv64 has no smaller atomics */
 };
 
 struct virtio_pci {
@@ -114,9 +114,9 @@ static int interrupt_fd(void *transport, unsigned queue)
 }
 
 /* 4.1.4.5: reading clears it and lowers the line. */
-static uint8_t read_isr(struct virtio_pci *pci)
+static uint32_t read_isr(struct virtio_pci *pci)
 {
-	uint8_t isr = __atomic_exchange_n(&pci->regs.isr, 0, __ATOMIC_SEQ_CST);
+	uint32_t isr = __atomic_exchange_n(&pci->regs.isr, 0, __ATOMIC_SEQ_CST);
 
 	pci_set_intx(&pci->function, false);
 	/* An interrupt that came in between may have raised it before we lowered it. */
@@ -307,7 +307,7 @@ static void read_memory(struct virtio_pci *pci, uint64_t offset, void *data,
 		break;
 	case ISR:
 		if (offset == ISR)
-			*(uint8_t *)data = read_isr(pci);
+			*(uint8_t *)data = (uint8_t)read_isr(pci);
 		break;
 	case DEVICE:
 		pthread_mutex_lock(&virtio->lock);
@@ -648,6 +648,7 @@ static uint32_t class_code(enum virtio_id id)
 	case VIRTIO_ID_NET:
 		return 0x020000; /* network controller, Ethernet */
 	case VIRTIO_ID_BLOCK:
+	case VIRTIO_ID_9P:
 		return 0x018000; /* mass storage controller, other */
 	case VIRTIO_ID_CONSOLE:
 		return 0x078000; /* simple communication controller, other */

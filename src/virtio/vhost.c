@@ -125,6 +125,10 @@ static int interrupt_fd(const struct virtio *virtio, unsigned queue)
 		       : -1;
 }
 
+/*
+ * The vector is asked for once: a driver configures all of a queue, its vector among that,
+ * before it enables the queue (4.1.4.3.2), and we start after that.
+ */
 static int set_events(struct vhost_ring *ring, struct err *err)
 {
 	struct virtio *virtio = ring->virtio;

@@ -2,7 +2,8 @@
 /*
  * The life of a VM.
  *
- *	vm_create()  KVM -> memory and chips (machine_build) -> vCPU threads, parked
+ *	vm_create()  KVM -> memory and chips (machine_build) -> vCPU threads, parked ->
+ *	             what KVM sets up when there are vCPUs (machine_complete)
  *	vm_run()     load -> reset -> open the gate -> loop
  *	             the guest ends: power off, crash ... -> leave the loop
  *	                             reset -> quiet devices, clear memory, load, reset,
@@ -18,7 +19,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "arch/machine.h"
+#include "arch/arch.h"
+#include "gdb/gdb.h"
 #include "vmm/lifecycle.h"
 #include "vmm/stats.h"
 
@@ -54,13 +56,18 @@ static void on_deadline(void *opaque)
 
 static int build(struct vm *vm, struct err *err)
 {
+	unsigned long type;
+
 	if (kvm_open(&vm->kvm, KVM_DEVICE, err) || check_cpus(vm, err) ||
-	    kvm_vm_create(&vm->kvm, &vm->kvm_vm, err) ||
+	    machine_vm_type(vm, &type, err) ||
+	    kvm_vm_create(&vm->kvm, type, &vm->kvm_vm, err) ||
 	    loop_event_init(&vm->ended, vm->loop, on_ended, vm, err) ||
 	    loop_timer_init(&vm->shutdown_deadline, vm->loop, on_deadline, vm, err) ||
 	    machine_build(vm, err))
 		return -1;
-	return vcpus_start(vm, err);
+	if (vcpus_start(vm, err) || machine_complete(vm, err))
+		return -1;
+	return vm->config->gdb.enabled ? gdb_create(vm, err) : 0;
 }
 
 struct vm *vm_create(const struct vm_config *config, struct loop *loop,
@@ -91,7 +98,9 @@ void vm_destroy(struct vm *vm)
 {
 	if (vm->vcpus)
 		vcpus_stop(vm);
+	gdb_destroy(vm);
 	machine_destroy(vm);
+	vcpus_destroy(vm);
 	loop_timer_destroy(&vm->shutdown_deadline, vm->loop);
 	loop_event_destroy(&vm->ended, vm->loop);
 	kvm_vm_close(&vm->kvm_vm);
@@ -113,6 +122,8 @@ static int start(struct vm *vm, struct err *err)
 	if (machine_reset(vm, err))
 		return -1;
 	vm_forget_end(vm);
+	if (vm->gdb)
+		return gdb_start(vm->gdb, err);
 	vcpus_resume(vm);
 	return 0;
 }
@@ -139,7 +150,17 @@ static void on_ended(void *opaque)
 		vm_forget_end(vm);
 		vm_end(vm, VM_FAILED, 0, "cannot boot again: %s", err.text);
 	}
+	if (vm->gdb) {
+		if (vm->outcome.end == VM_DIED && gdb_hold_dead(vm->gdb))
+			return;
+		gdb_ended(vm->gdb);
+	}
 	loop_quit(vm->loop);
+}
+
+int vm_dump_dtb(struct vm *vm, const char *path, struct err *err)
+{
+	return machine_load(vm, err) || machine_dump_dtb(vm, path, err) ? -1 : 0;
 }
 
 int vm_run(struct vm *vm, struct vm_outcome *outcome, struct err *err)

@@ -28,6 +28,12 @@ void vm_destroy(struct vm *vm);
 int vm_run(struct vm *vm, struct vm_outcome *outcome, struct err *err);
 
 /*
+ * Do all that comes before the guest's first instruction, then write its device tree to
+ * `path`. An error where the machine has none.
+ */
+int vm_dump_dtb(struct vm *vm, const char *path, struct err *err);
+
+/*
  * The user wants it to end: press the power button and set a deadline, after
  * which the VM is killed. The second call, and a machine without a power
  * button, means now. `signal` becomes the value of VM_KILLED.

@@ -12,7 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "arch/machine.h"
+#include "arch/arch.h"
 #include "vmm/stats.h"
 
 /* Bytes resident in guest RAM, and everywhere else. */
@@ -30,7 +30,8 @@ static void resident(const struct vm *vm, uint64_t *guest, uint64_t *vmm)
 
 		if (sscanf(line, "%lx-%lx ", &low, &high) == 2)
 			is_guest = memory_owns(&vm->memory, low);
-		else if (sscanf(line, "Rss: %lu kB", &kib) == 1)
+		else if (sscanf(line, "Rss: %lu kB", &kib) == 1 ||
+			 sscanf(line, "Private_Hugetlb: %lu kB", &kib) == 1)
 			*(is_guest ? guest : vmm) += (uint64_t)kib << 10;
 	}
 	fclose(smaps);

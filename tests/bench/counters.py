@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
-"""What a VMM costs while something is measured: exits of its guest as KVM counts them,
-its system calls by name (tracepoint raw_syscalls:sys_enter), its context switches. What
-needs root, debugfs or tracefs and cannot be had is left out."""
+"""What a VMM costs while something is measured: exits of its guest as KVM counts them, and
+by reason (tracepoint kvm:kvm_exit), its system calls by name (raw_syscalls:sys_enter), its
+context switches. What needs root, debugfs or tracefs and cannot be had is left out."""
 import contextlib
 import glob
 import os
@@ -9,13 +9,25 @@ import re
 import subprocess
 
 TRACING = "/sys/kernel/tracing"
-EXITS = ("exits", "io_exits", "mmio_exits", "halt_exits")
+EXITS = ("exits",)
+# The reasons that matter, by the numbers of VMX (isa 1) and SVM (isa 2).
+REASONS = {
+    1: {1: "interrupt", 7: "window", 10: "cpuid", 12: "hlt", 30: "port", 31: "msr", 32: "msr", 40: "pause",
+        48: "memory", 49: "mmio"},
+    2: {0x60: "interrupt", 0x64: "window", 0x72: "cpuid", 0x77: "pause", 0x78: "hlt", 0x7b: "port",
+        0x7c: "msr", 0x400: "memory"},
+}
 # Those that a VMM makes for I/O, x86-64.
-CALLS = {0: "read", 1: "write", 7: "poll", 16: "ioctl", 17: "pread64", 18: "pwrite64",
-         20: "writev", 74: "fsync", 75: "fdatasync", 202: "futex", 232: "epoll_wait",
-         271: "ppoll", 281: "epoll_pwait", 285: "fallocate", 295: "preadv", 296: "pwritev",
+CALLS = {0: "read", 1: "write", 3: "close", 7: "poll", 16: "ioctl", 17: "pread64",
+         18: "pwrite64", 19: "readv", 20: "writev", 28: "madvise", 43: "accept",
+         44: "sendto", 45: "recvfrom", 48: "shutdown", 54: "setsockopt", 55: "getsockopt",
+         72: "fcntl", 74: "fsync", 75: "fdatasync", 202: "futex", 232: "epoll_wait",
+         233: "epoll_ctl", 271: "ppoll", 281: "epoll_pwait", 285: "fallocate", 286: "timerfd_settime", 295: "preadv", 296: "pwritev",
          426: "io_uring_enter", 441: "epoll_pwait2"}
-TRIGGER = "hist:keys=common_pid,id:size=8192"
+TRIGGERS = {
+    "raw_syscalls/sys_enter": "hist:keys=common_pid,id:size=8192",
+    "kvm/kvm_exit": "hist:keys=common_pid,isa,exit_reason:size=8192",
+}
 
 
 def read(path):
@@ -41,23 +53,34 @@ class Counters:
             with contextlib.suppress(OSError):
                 os.rmdir(self.path)
 
-    def _trigger(self, word):
-        if self.path:
-            path = self.path + "/events/raw_syscalls/sys_enter/trigger"
-            with open(path, "w", encoding="ascii") as file:
-                file.write(word)
+    def _trigger(self, prefix):
+        for event, trigger in TRIGGERS.items() if self.path else ():
+            with open(f"{self.path}/events/{event}/trigger", "w", encoding="ascii") as file:
+                file.write(prefix + trigger)
+
+    def _histogram(self, event):
+        """Numbers that the threads of the VMM have in it: the keys but the thread, a count."""
+        if not self.path:
+            return
+        threads = set(os.listdir(f"/proc/{self.pid}/task"))
+        for keys, count in re.findall(r"^\{ *(.*?) *\} *hitcount: *(\d+)",
+                                      read(f"{self.path}/events/{event}/hist"), re.M):
+            thread, *numbers = re.findall(r": *(\w+)", keys)
+            if thread in threads:
+                yield [int(number, 0) for number in numbers], int(count)
 
     def _calls(self):
-        if not self.path:
-            return {}
-        threads = set(os.listdir(f"/proc/{self.pid}/task"))
         counts = {}
-        text = read(self.path + "/events/raw_syscalls/sys_enter/hist")
-        for thread, call, count in re.findall(
-                r"common_pid: *(\d+), *id: *(\d+) *\} *hitcount: *(\d+)", text):
-            if thread in threads:
-                name = CALLS.get(int(call), f"call {call}")
-                counts[name] = counts.get(name, 0) + int(count)
+        for (call,), count in self._histogram("raw_syscalls/sys_enter"):
+            name = CALLS.get(call, f"call {call}")
+            counts[name] = counts.get(name, 0) + count
+        return counts
+
+    def _exits(self):
+        counts = {}
+        for (isa, reason), count in self._histogram("kvm/kvm_exit"):
+            name = "exit " + REASONS[isa].get(reason, f"{reason:#x}")
+            counts[name] = counts.get(name, 0) + count
         return counts
 
     def _now(self):
@@ -75,12 +98,13 @@ class Counters:
     def begin(self, pid):
         self.pid = pid
         self.before = self._now()
-        self._trigger(TRIGGER)
+        self._trigger("")
 
     def found(self):
-        calls = self._calls()
-        self._trigger("!" + TRIGGER)
+        calls, reasons = self._calls(), self._exits()
+        self._trigger("!")
         now = self._now()
         counts = {name: now[name] - self.before.get(name, 0) for name in now}
         # KVM_RUN is an ioctl; those are told by the exits.
-        return {**counts, **{name: calls[name] for name in sorted(calls) if name != "ioctl"}}
+        calls.pop("ioctl", None)
+        return {**counts, **dict(sorted(reasons.items())), **dict(sorted(calls.items()))}

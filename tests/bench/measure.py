@@ -43,7 +43,6 @@ import time
 TRACING = "/sys/kernel/tracing"
 DEBUGFS = "/sys/kernel/debug"
 EXIT_REASONS = {2: "io", 6: "mmio"}
-KVM_COUNTERS = "exits io_exits mmio_exits halt_exits irq_exits insn_emulation".split()
 STOP_SECONDS = 5
 END_SECONDS = 60  # from the marker to the end of the process
 FIRST_RUN_CPU_SECONDS = 0.3
@@ -88,8 +87,8 @@ class Tracer:
         self.user_exit = self.path + "/events/kvm/kvm_userspace_exit"
         try:
             write(self.path + "/trace_clock", "mono")
-            for event in (self.entry, self.exit, self.user_exit):
-                read(event + "/enable")
+            self.arm()  # not every kernel has triggers and histograms
+            self.disarm()
         except OSError:
             self.close()
             raise
@@ -193,6 +192,8 @@ def memory_of(pid, ram):
                 guests.append(int(value.split()[0]))
             else:
                 vmm += int(value.split()[0])
+        elif name in ("Shared_Hugetlb", "Private_Hugetlb") and size >= ram:
+            guests[-1] += int(value.split()[0])  # in no Rss
         elif name.startswith("Private_") and size < ram:
             private += int(value.split()[0])
     if len(guests) != 1:
@@ -200,10 +201,19 @@ def memory_of(pid, ram):
     return {"guest_kib": guests[0], "vmm_kib": vmm, "vmm_private_kib": private}
 
 
-def kvm_counters(pid):
-    """KVM's own counters of the process's VM, or None."""
+def reserve_hugepages(pages):
+    """Give the host a pool of them; it may be too fragmented."""
+    write("/proc/sys/vm/nr_hugepages", str(pages))
+    got = int(read("/proc/sys/vm/nr_hugepages"))
+    if got < pages:
+        raise Failure(f"{pages} huge pages are needed, {got} could be had")
+
+
+def kvm_counters(pid, counters):
+    """KVM's own counters of the process's VM, by our names for them, or None."""
     for folder in glob.glob(f"{DEBUGFS}/kvm/{pid}-*"):
-        return {name: int(read(f"{folder}/{name}")) for name in KVM_COUNTERS}
+        return {name: int(read(f"{folder}/{theirs}"))
+                for name, theirs in counters.items()}
     return None
 
 
@@ -262,10 +272,11 @@ class Process:
         return "\n".join("  | " + line for line in lines[-CONSOLE_LINES:])
 
 
-def inspect(process, ram, tracer):
+def inspect(process, plan, tracer):
     """What the stopped process has by now."""
     stop(process.pid)
-    found = {"memory": memory_of(process.pid, ram), "kvm": kvm_counters(process.pid),
+    found = {"memory": memory_of(process.pid, plan["ram"]),
+             "kvm": kvm_counters(process.pid, plan["counters"]),
              "user_exits": None, "first_run": None}
     if tracer:
         found["user_exits"] = tracer.user_exits(threads_of(process.pid))
@@ -310,7 +321,7 @@ def close_look(plan, results, tracer):
         if tracer:
             tracer.arm()
         result = boot(machine, plan,
-                      lambda process: inspect(process, plan["ram"], tracer))
+                      lambda process: inspect(process, plan, tracer))
         if tracer:
             tracer.disarm()
         for key in ("first_run", "user_exits", "kvm", "memory"):
@@ -481,6 +492,8 @@ def main():
             tracer = open_tracer()
             results = measure_phases(plan, tracer)
         else:
+            if plan["hugepages"]:
+                reserve_hugepages(plan["hugepages"])
             tracer = open_tracer()
             results = [measure_series(series, tracer) for series in plan["series"]]
     except Failure as failure:

@@ -3,7 +3,8 @@
 
 A test marked `anykvm` runs wherever /dev/kvm opens, also under kvm_pvm, which
 emulates and runs no stock kernel; the others need real KVM: the machine's own,
-or that of the lab (tests/lab/x86_64).
+or that of a lab (tests/lab). On riscv64 and arm64 only those run that are marked so,
+see marks.py.
 
 --claims DIR splits the tests between several runs at once: before each group
 (the tests that share a boot) a run makes a folder for it in DIR, and whoever
@@ -11,6 +12,7 @@ finds it there already leaves the group to the other. Tests that are left to
 another run do not show up in the results.
 """
 import os
+import signal
 import subprocess
 
 import pytest
@@ -23,8 +25,13 @@ def pytest_addoption(parser):
 
 
 def pytest_configure(config):
+    # What is started in the background by a shell has these ignored, and so would tane.
+    for number in (signal.SIGHUP, signal.SIGQUIT):
+        signal.signal(number, signal.SIG_DFL)
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     config.addinivalue_line("markers", "anykvm: needs no more of KVM than kvm_pvm offers")
     config.addinivalue_line("markers", "nokvm: needs no KVM")
+    config.addinivalue_line("markers", "arch(name, ...): runs on these architectures")
 
 
 def why_no_kvm():
@@ -41,7 +48,15 @@ def why_no_kvm():
     return None, done.stdout.strip() if done.returncode else None
 
 
-def pytest_collection_modifyitems(items):
+def runs_here(item):
+    marks = list(item.iter_markers("arch")) or [pytest.mark.arch("x86_64")]
+    return all(tane.ARCH in mark.args for mark in marks)
+
+
+def pytest_collection_modifyitems(config, items):
+    others = [item for item in items if not runs_here(item)]
+    config.hook.pytest_deselected(items=others)
+    items[:] = [item for item in items if item not in others]
     no_guests, no_kernels = why_no_kvm()
     for item in items:
         why = no_guests if item.get_closest_marker("anykvm") else no_kernels
@@ -98,6 +113,8 @@ def pytest_runtest_makereport(item, call):
         for machine in {id(m): m for m in machines}.values():
             report.sections.append(("tane", machine.describe()))
         where = "lab" if os.environ.get("TANE_LAB") else "host"
+        if tane.ARCH != "x86_64":
+            where += "-" + tane.ARCH
         name = item.nodeid.rpartition("::")[2].partition("[")[0]
         report.sections.append(("to repeat", f"tests/run {where} -k {name}"))
 

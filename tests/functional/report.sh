@@ -36,5 +36,5 @@ cat /proc/tty/driver/serial
 part dmesg
 dmesg
 part end
-# Without ACPI it cannot power off.
-[ -d /sys/firmware/acpi ] || reboot -f
+# Without ACPI a PC cannot power off.
+[ -d /sys/firmware/acpi ] || [ -d /proc/device-tree ] || reboot -f

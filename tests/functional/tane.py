@@ -6,12 +6,15 @@ by pattern and deadline: no test sleeps to synchronise. Every Tane is noted in
 `started`, so that conftest.py can show the console of a failed test and end
 what is left over.
 
-Environment: TANE names the program (build/tane), TANE_GUESTS the folder for
-the guests of guest/, which are built when they are older than their source.
+Environment: TANE names the program (build/tane, or build-ARCH-test/tane on another
+architecture than x86-64), TANE_GUESTS the folder for the guests of guest/, which are
+built when they are older than their source, TANE_ARCH the architecture that they are
+made for if it is not this machine's.
 """
 import contextlib
 import glob
 import os
+import platform
 import pty
 import re
 import select
@@ -22,25 +25,60 @@ import threading
 import time
 
 ROOT = os.path.realpath(os.path.join(os.path.dirname(__file__), "../.."))
-PROGRAM = os.path.abspath(os.environ.get("TANE", os.path.join(ROOT, "build/tane")))
+ARCH = os.environ.get("TANE_ARCH") or platform.machine().replace("aarch64", "arm64")
+BUILD = "build" if ARCH == "x86_64" else f"build-{ARCH}-test"
+PROGRAM = os.path.abspath(os.environ.get("TANE", os.path.join(ROOT, BUILD, "tane")))
 GUESTS = os.path.abspath(os.environ.get("TANE_GUESTS", os.path.join(ROOT, "build-guests")))
+if ARCH != "x86_64":
+    GUESTS += "/" + ARCH
 CACHE = os.path.join(os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache"),
                      "tane")
-DEADLINE = 90  # seconds; a stock kernel boots in 5, on a machine that is not busy
+# Seconds; a stock kernel boots in 5, or in 15 on another architecture, on a machine that
+# is not busy.
+DEADLINE = 90 if ARCH == "x86_64" else 240
 
 ROM_FLAGS = ["-Wl,--oformat=binary,-Ttext=0,--build-id=none"]
 KERNEL_FLAGS = ["-march=i386", "-ffreestanding", "-fno-pic", "-fno-stack-protector",
                 "-fno-asynchronous-unwind-tables", "-mno-sse", "-O1", "-no-pie",
                 "-Wall", "-Wextra", "-Werror",
                 "-Wl,-N,--no-warn-rwx-segments,-Ttext=0x100000,--build-id=none"]
+BOOT_SECTOR_FLAGS = ["-Wl,--oformat=binary,-Ttext=0x7c00,--build-id=none"]
+# For a debugger: 64 bits, symbols and lines.
+DEBUG_FLAGS = ["-m64", "-g", "-ffreestanding", "-fno-pic", "-fno-stack-protector",
+               "-fno-asynchronous-unwind-tables", "-fcf-protection=none", "-mno-red-zone",
+               "-mgeneral-regs-only", "-O1", "-no-pie", "-Wall", "-Wextra", "-Werror",
+               "-Wl,-N,--no-warn-rwx-segments,-Ttext=0x100000,--build-id=none"]
 GUEST_SOURCES = {
+    "debug": (DEBUG_FLAGS, ["debug_start.S", "debug_main.c"]),
+    "debug.rom": (ROM_FLAGS, ["debug_rom.S"]),
+    "debug_rom": (["-g", "-Wl,-Ttext=0x10000,--build-id=none"], ["debug_rom.S"]),
     "hello.rom": (ROM_FLAGS, ["hello.S"]),
     "where.rom": (ROM_FLAGS, ["where.S"]),
+    "pam.rom": (ROM_FLAGS, ["pam_rom.S"]),
+    "pam_loop.rom": (ROM_FLAGS, ["pam_loop_rom.S"]),
     "rom_io.rom": (ROM_FLAGS, ["rom_io.S"]),
+    "boot_40x25.bin": (BOOT_SECTOR_FLAGS, ["boot_40x25.S"]),
+    "boot_b8000.bin": (BOOT_SECTOR_FLAGS, ["boot_b8000.S"]),
+    "boot_drives.bin": (BOOT_SECTOR_FLAGS, ["boot_drives.S"]),
+    "boot_echo_int16.bin": (BOOT_SECTOR_FLAGS, ["boot_echo_int16.S"]),
+    "boot_echo_port60.bin": (BOOT_SECTOR_FLAGS, ["boot_echo_port60.S"]),
+    "boot_floppy.bin": (BOOT_SECTOR_FLAGS, ["boot_floppy.S"]),
+    "boot_int10.bin": (BOOT_SECTOR_FLAGS, ["boot_int10.S"]),
+    "boot_long.bin": (BOOT_SECTOR_FLAGS, ["boot_long.S"]),
+    "boot_protected.bin": (BOOT_SECTOR_FLAGS, ["boot_protected.S"]),
+    "boot_pxe.bin": (BOOT_SECTOR_FLAGS, ["boot_pxe.S"]),
+    "boot_sector2.bin": (BOOT_SECTOR_FLAGS, ["boot_sector2.S"]),
+    "boot_timers.bin": (BOOT_SECTOR_FLAGS, ["boot_timers.S"]),
+    "mbr.bin": (BOOT_SECTOR_FLAGS, ["mbr.S"]),
+    "setup.bzImage": (ROM_FLAGS, ["setup.S"]),
+    "protected_setup.bin": (ROM_FLAGS, ["protected_setup.S"]),
+    "hostile_fw_cfg": ([*KERNEL_FLAGS, "-Wl,--oformat=binary"],
+                       ["flat_entry.S", "hostile_fw_cfg.c"]),
     "monitor": (KERNEL_FLAGS, ["multiboot.S", "monitor.c"]),
+    "hostile_ide": (KERNEL_FLAGS, ["multiboot.S", "hostile_ide.c"]),
     "hostile": (KERNEL_FLAGS, ["multiboot.S", "second_cpu.S", "virtio.c", "hostile.c",
-                               "hostile_device.c", "hostile_packed.c", "hostile_pci.c",
-                               "hostile_race.c", "hostile_registers.c",
+                               "hostile_device.c", "hostile_p9.c", "hostile_packed.c",
+                               "hostile_pci.c", "hostile_race.c", "hostile_registers.c",
                                "hostile_ring.c"]),
 }
 
@@ -67,6 +105,16 @@ def guest(name):
         subprocess.run(["gcc", "-m32", "-nostdlib", "-static", *flags, "-o", new, *sources],
                        check=True)
         os.rename(new, path)
+    return path
+
+
+def boot_disk(name, folder, size=1 << 20):
+    """The path of a new disk that begins with a guest."""
+    with open(guest(name), "rb") as file:
+        data = file.read()
+    path = os.path.join(folder, name)
+    with open(path, "wb") as file:
+        file.write(data.ljust(size, b"\0"))
     return path
 
 
@@ -172,6 +220,11 @@ class Tane:
     def expect_error(self, text, seconds=DEADLINE):
         """Wait until tane has printed this on stderr."""
         return self._wait_for(lambda: text.encode() in self.err, seconds, f"{text!r}")
+
+    def expect_error_match(self, pattern, seconds=DEADLINE):
+        """The same by a regular expression; the match."""
+        return self._wait_for(lambda: re.search(pattern, self.error_text()), seconds,
+                              repr(pattern))
 
     def send(self, data):
         data = data.encode() if isinstance(data, str) else data

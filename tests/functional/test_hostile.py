@@ -14,9 +14,10 @@ from tane import Tane, guest, is_sanitized
 
 pytestmark = pytest.mark.anykvm
 
-DEVICES = ["blk", "net", "console", "rng", "balloon", "vsock"]
+DEVICES = ["blk", "net", "console", "rng", "balloon", "p9", "vsock"]
 MMIO = "mmio=e0100000,1000,10"  # LAYOUT_VIRTIO_MMIO, its stride, places
 WARNINGS = 8  # that a device gives, PLATFORM_WARNINGS
+SHARE_THREADS = 8  # at most, as many as requests were there at once
 
 
 def outgrowth(pid):
@@ -45,6 +46,9 @@ def options_for(device, tmp_path):
         with open(tmp_path / name, "wb") as file:
             file.truncate(1 << 20)
         options += ["-d", tmp_path / name]
+    os.mkdir(tmp_path / "share")
+    os.mkfifo(tmp_path / "share/fifo")
+    options += ["--share", f"{tmp_path}/share,rw"]
     if device == "vsock":
         if not os.path.exists("/dev/vhost-vsock"):
             pytest.skip("no /dev/vhost-vsock")
@@ -89,5 +93,25 @@ def test_hostile_guest(device, transport, tmp_path):
     assert [line for line in errors if not line.startswith("tane: ")] == []
     assert len(errors) <= 4 * WARNINGS
 
-    assert still_held == held
+    assert still_held["fd"] == held["fd"]
+    more = SHARE_THREADS if device == "p9" else 0
+    assert held["task"] <= still_held["task"] <= held["task"] + more
     assert after - before < (64 if is_sanitized() else 4) << 10
+
+
+def test_hostile_ide(tmp_path):
+    """The same for IDE: guest/hostile_ide.c."""
+    disk, disc = tmp_path / "disk", tmp_path / "disc"
+    with open(disk, "wb") as file:
+        for number in range(64):
+            file.write(number.to_bytes(4, "little").ljust(512, b"\0"))
+        file.truncate(64 << 20)
+    disc.write_bytes(bytes(1 << 20))
+    tane = Tane("-k", guest("hostile_ide"), "-m", "128M", "-d", f"{disk},if=ide",
+                "--cdrom", disc)
+    count = int(tane.expect("^done ([0-9a-f]{8})$", 600)[1], 16)
+    assert tane.wait() == 0
+    results = re.findall(r"^((?:not )?ok) (.*)$", tane.text(), re.M)
+    assert [result for result in results if result[0] != "ok"] == []
+    assert len(results) == count > 30
+    assert tane.error_text() == ""

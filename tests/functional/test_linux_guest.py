@@ -3,6 +3,7 @@
 import pytest
 
 import linux
+from marks import every_arch
 
 
 @pytest.mark.parametrize("kind", ["cloud", "generic"])
@@ -20,6 +21,7 @@ def test_modules(kind):
     assert "\nxfs " not in before and "\nxfs " in after
 
 
+@every_arch
 def test_programs():
     """They come with their libraries."""
     tane = linux.run("socat -V; iperf3 --version; ethtool --version; dropbear -V",

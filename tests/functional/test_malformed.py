@@ -198,7 +198,9 @@ ELFS = {
                     "ELF type 1 is no executable (a relocatable object, a module or a core "
                     "dump does not boot)"),
     "arm64": (lambda: patched("vmlinux", (E_MACHINE, struct.pack("<H", 183))),
-              "ELF file is for machine 183, not for x86 (3 or 62)"),
+              "an arm64 kernel; this tane runs x86-64 guests"),
+    "other CPU": (lambda: patched("vmlinux", (E_MACHINE, struct.pack("<H", 43))),
+                  "ELF file is for machine 43, not for x86 (3 or 62)"),
     "big-endian": (lambda: patched("vmlinux", (5, b"\2")),
                    "ELF file is not little-endian: not for x86"),
     "class": (lambda: patched("vmlinux", (4, b"\3")), "ELF class 3 is neither 32 nor 64 bits"),

@@ -22,14 +22,17 @@ def tane_command(*args):
 
 @nokvm
 @pytest.mark.parametrize("args, message", [
-    ([], "nothing to boot: name a kernel (-k FILE) or a ROM (--rom FILE)"),
     (["--nosuch"], 'unknown option "--nosuch"'),
     (["-z"], 'unknown option "-z"'),
     (["-k"], 'option "-k" needs a value'),
     (["--kernel"], 'option "--kernel" needs a value'),
     (["-k", "x", "--stats=yes"], 'unknown option "--stats=yes"'),
-    (["-k", "x", "y"], 'unexpected argument "y" (the kernel goes after -k)'),
-    (["vmlinuz"], 'unexpected argument "vmlinuz" (the kernel goes after -k)'),
+    (["--user", "", "--", "true"], "--user: it is neither NAME nor UID[:GID]"),
+    (["-k", "x", "y"], 'unexpected argument "y" (a command goes after --, a kernel '),
+    (["boot.bin"], 'unexpected argument "boot.bin" (a command goes after --, a kernel after '
+                   '-k, a disk or a boot sector after -d)'),
+    (["--bios", "x.bin", "-d", "y"],
+     'unexpected argument "x.bin" (did you mean --bios=x.bin?)'),
     (["-k", "x", "-c", "0"], "--cpus 0: 1 to 4096 are possible"),
     (["-k", "x", "-c", "99999"], "--cpus 99999: 1 to 4096 are possible"),
     (["-k", "x", "-c", "4294967297"], '--cpus: "4294967297" is not a number of CPUs'),
@@ -67,7 +70,22 @@ def tane_command(*args):
     (["--rom", "x@0x10000000"], "--rom: address 0x10000000 is out of reach of real mode, "
                                 "the last one is 0x"),
     (["-k", "x", "--boot", "efi"],
-     '--boot: "efi" is none of auto, linux, pvh, multiboot'),
+     '--boot: "efi" is none of auto, linux, pvh, multiboot (of a kernel), and none of '
+     'disk, cdrom, floppy, net (of firmware)'),
+    (["-d", "x", "--boot", "disk,"], '--boot: "" is none of auto'),
+    (["-d", "x", "--boot", "disk,linux"], '--boot: "linux" is none of auto'),
+    (["-k", "x", "--boot", "disk"],
+     "--boot with disk, cdrom, floppy or net is for firmware: add --bios"),
+    (["--boot", "net"], "--boot net: there is no network: add -n user or -n tap"),
+    (["-d", "x", "--boot", "disk,net", "-n", "none"],
+     "--boot net: there is no network: add -n user or -n tap"),
+    (["-n", "user", "--boot", "net", "--virtio", "mmio"],
+     "--boot net: firmware boots from networks on PCI only: leave --virtio mmio out"),
+    (["-n", "user,bootfile=" + 128 * "x", "--boot", "net"],
+     "--net user: bootfile=: at most 127 bytes"),
+    (["-d", "x", "--boot", "pvh"], "--boot with a protocol belongs to --kernel"),
+    (["-k", "x", "--bios", "--boot", "pvh"],
+     "--kernel with --bios: firmware boots a bzImage by the boot protocol of Linux only"),
     (["-k", "x", "--console", "vga"], '--console: "vga" is not serial, virtio or none'),
     (["-k", "x", "--serial", "0=null"],
      '--serial: "0=null" is not N=WHAT with N from 1 to 4'),
@@ -80,6 +98,16 @@ def tane_command(*args):
     (["-k", "x", "--serial", "2=bogus"],
      '--serial: "bogus" is not console, null, pty, file:PATH or a path with a slash in it'),
     (["-k", "x", *["-i", "y"] * 17], "--initrd: more than 16"),
+    (["-k", "x", "-n", "user,net=10.0.2.0/28"],
+     '--net user: net: "10.0.2.0/28": 28 is not between 8 and 27'),
+    (["-k", "x", "-n", "user,net=10.0.2.1/24"],
+     "--net user: net=: the address has bits behind the first 24"),
+    (["-k", "x", "-n", "user,net=10.0.2.0/24,net=10.0.3.0/24"],
+     "--net user: net: given twice"),
+    (["-k", "x", "-n", "user,hostfwd=tcp::80-10.0.3.15:80"],
+     "--net user: hostfwd=: 10.0.3.15 is outside the guest's network (net=)"),
+    (["-k", "x", "-n", "user,hostfwd=udp::53-:53,hostfwd=udp::53-:53"],
+     "--net user: two hostfwd= have udp port 53 of the host"),
 ])
 def test_wrong_command_line(args, message):
     tane = run(*args)
@@ -121,6 +149,16 @@ def test_failure_of_ours(args, message):
     assert tane.error_text().startswith("tane: ")
     assert tane.error_text().count("\n") == 1
     assert bytes(tane.out) == b""
+
+
+@anykvm
+@pytest.mark.parametrize("option, name", [
+    ("-d", 'disk "/nosuch/file": '), ("--cdrom", 'CD-ROM "/nosuch/file": '),
+    ("--floppy", '--floppy: disk "/nosuch/file": ')])
+def test_no_such_medium(option, name):
+    tane = run(option, "/nosuch/file")
+    assert (tane.status, tane.text()) == (1, "")
+    assert tane.error_text() == f"tane: {name}cannot open it: No such file or directory\n"
 
 
 @anykvm
@@ -219,6 +257,38 @@ def test_host_that_runs_no_stock_kernel(tmp_path):
                            stdout=subprocess.DEVNULL).returncode
     assert warned == bool(unfit)
     assert run("-k", guest("monitor")).error_text() == ""
+
+
+@nokvm
+def test_status_of_a_command_that_does_not_run():
+    """1 and 2 may be those of a command that does."""
+    nosuch = "/nosuch/kernel"
+    tane = run("-k", nosuch, "--", "true")
+    assert (tane.status, nosuch in tane.error_text()) == (125, True)
+    assert run("-k", nosuch).status == 1
+    assert run("-k", nosuch, "--cwd", "here", "--", "true").status == 2
+
+
+@anykvm
+@pytest.mark.parametrize("option, path, message", [
+    ("--root", "/nosuch", "No such file or directory"),
+    ("--share", "/etc/passwd", "Not a directory")])
+def test_command_on_no_folder(option, path, message):
+    tane = run("-k", guest("monitor"), option, path, "--", "true")
+    assert tane.status == 125
+    assert tane.error_text().endswith(f'tane: {option} "{path}": {message}\n')
+
+
+@nokvm
+def test_command_in_a_folder_that_is_gone(tmp_path):
+    """/ is not the next best: with --rw the command would work on that."""
+    gone = ["sh", "-c", 'mkdir gone && cd gone && rmdir ../gone && exec "$@"', "sh",
+            PROGRAM, "run", "--dump-initrd", tmp_path / "initrd"]
+    tane = run(command=[*gone, "--rw", "--", "rm", "-r", "./x"], cwd=tmp_path)
+    assert tane.error_text() == ("tane: the current folder (--cwd names another one): No such "
+                                 "file or directory\n")
+    assert tane.status == 125
+    assert not (tmp_path / "initrd").exists()
 
 
 needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root can change /dev")

@@ -34,7 +34,8 @@ static inline struct image fuzz_overlay(struct image *model, const uint8_t *data
 	return image;
 }
 
-static inline void fuzz_check_segments(const struct boot_kernel *kernel)
+static inline void fuzz_check_segments(const struct boot_kernel *kernel,
+				       const struct boot_target *target)
 {
 	volatile uint8_t sink = 0;
 	bool entry_seen = false;
@@ -44,7 +45,8 @@ static inline void fuzz_check_segments(const struct boot_kernel *kernel)
 		const struct boot_segment *s = &kernel->segments[i];
 
 		must(s->size && s->data.size <= s->size);
-		must(range_within(s->gpa, s->size, FUZZ_MEMORY));
+		must(s->gpa >= target->ram_base &&
+		     range_within(s->gpa - target->ram_base, s->size, target->ram_size));
 		must(s->gpa >= kernel->low && s->gpa + s->size <= kernel->high);
 		for (size_t at = 0; at < s->data.size; at++)
 			sink = (uint8_t)(sink + s->data.data[at]);
@@ -90,25 +92,27 @@ static inline void fuzz_build_handoff(const struct boot_kernel *kernel)
 	must(!multiboot_info_build(info, sizeof(info), 0x6000, &handoff, &err));
 }
 
-static inline void fuzz_parse_with(const struct image *image, enum boot_protocol wish,
-				   const struct boot_room *room)
+static inline void fuzz_parse_with(const struct image *image,
+				   const struct boot_target *target,
+				   enum boot_protocol wish, const struct boot_room *room)
 {
 	struct boot_kernel kernel;
 	struct err err = { "" };
 
-	if (boot_kernel_parse(&kernel, image_bytes(image), wish, FUZZ_MEMORY, room,
-			      &err)) {
+	if (boot_kernel_parse(&kernel, image_bytes(image), target, wish, room, &err)) {
 		must(*err.text);
 		return;
 	}
 	must(kernel.protocol != BOOT_AUTO);
 	must(wish == BOOT_AUTO || kernel.protocol == wish);
-	fuzz_check_segments(&kernel);
-	fuzz_build_handoff(&kernel);
+	fuzz_check_segments(&kernel, target);
+	if (target->isa == BOOT_ISA_X86_64)
+		fuzz_build_handoff(&kernel);
 	boot_kernel_free(&kernel);
 }
 
-static inline void fuzz_parse(const struct image *image)
+static inline void fuzz_parse_for(const struct image *image,
+				  const struct boot_target *target)
 {
 	static const enum boot_protocol wishes[] = { BOOT_AUTO, BOOT_LINUX, BOOT_PVH,
 						     BOOT_MULTIBOOT };
@@ -117,13 +121,20 @@ static inline void fuzz_parse(const struct image *image)
 	uint64_t gpa, size;
 
 	for (unsigned i = 0; i < sizeof(wishes) / sizeof(wishes[0]); i++)
-		fuzz_parse_with(image, wishes[i], NULL);
+		fuzz_parse_with(image, target, wishes[i], NULL);
 	/* As the machine does it: in guest memory, as large as the image says. */
-	if (boot_kernel_unpack_hint(image_bytes(image), &gpa, &size) &&
+	if (boot_kernel_unpack_hint(image_bytes(image), target, &gpa, &size) &&
 	    size <= sizeof(memory)) {
 		room.size = size;
-		fuzz_parse_with(image, BOOT_AUTO, &room);
+		fuzz_parse_with(image, target, BOOT_AUTO, &room);
 	}
+}
+
+static inline void fuzz_parse(const struct image *image)
+{
+	static const struct boot_target x86_64 = { .ram_size = FUZZ_MEMORY };
+
+	fuzz_parse_for(image, &x86_64);
 }
 
 #endif

@@ -28,6 +28,21 @@ static struct image model(uint8_t choice)
 	}
 }
 
+/* The parts that firmware gets lie in the file, one behind the other. */
+static void take_apart(const struct image *image)
+{
+	const struct bytes file = image_bytes(image);
+	struct boot_real_mode parts;
+	struct err err;
+
+	if (boot_real_mode_parse(&parts, file, &err))
+		return;
+	if (parts.setup.data != file.data || parts.setup.size >= file.size ||
+	    parts.code.data != file.data + parts.setup.size ||
+	    !range_within(parts.setup.size, parts.code.size, file.size))
+		abort();
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct image image;
@@ -41,6 +56,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	if (data[0] & 4 && SETUP_HEADER + size < image.size)
 		image_truncate(&image, SETUP_HEADER + size);
 	fuzz_parse(&image);
+	take_apart(&image);
 	image_free(&image);
 	return 0;
 }

@@ -11,6 +11,7 @@
 #include "dev/port92.h"
 #include "dev/post_code.h"
 #include "dev/reset_control.h"
+#include "dev/sifive_test.h"
 
 struct bench {
 	struct port92 port92;
@@ -19,6 +20,7 @@ struct bench {
 	struct debug_console debug_console;
 	struct debug_exit debug_exit;
 	struct milestone milestone;
+	struct sifive_test sifive_test;
 	unsigned calls;
 };
 
@@ -38,6 +40,14 @@ static void called_with_byte(void *opaque, uint8_t byte)
 static void called_with_value(void *opaque, uint32_t value)
 {
 	(void)value;
+	called(opaque);
+}
+
+static void finished(void *opaque, enum sifive_test_finish how, uint16_t code)
+{
+	FUZZ_CHECK(how == SIFIVE_TEST_PASS || how == SIFIVE_TEST_FAIL ||
+		   how == SIFIVE_TEST_RESET);
+	FUZZ_CHECK(!code || how == SIFIVE_TEST_FAIL);
 	called(opaque);
 }
 
@@ -88,7 +98,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		{ &post_code_io, &b.post_code, 1 },
 		{ &debug_console_io, &b.debug_console, 1 },
 		{ &debug_exit_io, &b.debug_exit, DEBUG_EXIT_NR_PORTS },
-		{ &milestone_io, &b.milestone, 1 },
+		{ &milestone_io, &b.milestone, MILESTONE_SIZE },
+		{ &sifive_test_io, &b.sifive_test, SIFIVE_TEST_SIZE },
 	};
 
 	port92_init(&b.port92, called, &b);
@@ -97,6 +108,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	debug_console_init(&b.debug_console, called_with_byte, &b);
 	debug_exit_init(&b.debug_exit, called_with_value, &b);
 	milestone_init(&b.milestone, called_with_byte, &b);
+	sifive_test_init(&b.sifive_test, finished, &b);
 	while (input.size) {
 		unsigned op = (unsigned)fuzz_next(&input, 1);
 		unsigned which = op % (sizeof(chips) / sizeof(chips[0]));

@@ -25,7 +25,7 @@ static void drained(void *opaque)
 	FUZZ_CHECK(uart16550_rx_room(&bench->uart) > 0);
 }
 
-static const struct uart16550_ops ops = { .transmit = transmit, .rx_drained = drained };
+static const struct uart_ops ops = { .transmit = transmit, .rx_drained = drained };
 
 static void receive(struct fuzz_input *input, struct bench *bench)
 {

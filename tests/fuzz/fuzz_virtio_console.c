@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* The console: one port or three; the first on our stdin and stdout, which are pipes. */
+/*
+ * The console: one port or five; the first on our stdin and stdout, which are pipes, and
+ * the last two streams of these.
+ */
 #include <fcntl.h>
 #include <unistd.h>
 
@@ -40,10 +43,16 @@ static struct virtio *make(struct fuzz_virtio *fuzz)
 	make_pipes();
 	drain(0);
 	config_init(&config);
-	config.nr_ports = fuzz->variant & 1 ? 3 : 1;
+	config.nr_ports = fuzz->variant & 1 ? 5 : 1;
 	config.ports[0] = (struct config_port){ .kind = SERIAL_CONSOLE };
 	config.ports[1] = (struct config_port){ .kind = SERIAL_NULL, .name = "a name" };
 	config.ports[2] = (struct config_port){ .kind = SERIAL_NULL, .is_console = true };
+	config.ports[3] = (struct config_port){
+		.kind = SERIAL_STREAM, .name = "in", .title = "in", .in = 0, .out = -1
+	};
+	config.ports[4] = (struct config_port){
+		.kind = SERIAL_STREAM, .name = "out", .title = "out", .in = -1, .out = 1
+	};
 	return virtio_console_new(&fuzz->platform, &config, fuzz->packed, &err);
 }
 

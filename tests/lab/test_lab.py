@@ -1,5 +1,9 @@
 # SPDX-License-Identifier: BSD-2-Clause
-"""The lab keeps what docs/lab.md promises. Each test boots it once or twice."""
+"""The labs keep what docs/lab.md promises. Each test boots one once or twice.
+
+What the architectures have in common is tested with the one that starts fastest,
+x86_64; `every_lab` marks what depends on the root and kernel of each.
+"""
 import fcntl
 import hashlib
 import os
@@ -8,13 +12,16 @@ import select
 import signal
 import struct
 import subprocess
-import sys
 import termios
 import time
 
 import pytest
 
-LAB = os.path.join(os.path.dirname(os.path.realpath(__file__)), "x86_64")
+HERE = os.path.dirname(os.path.realpath(__file__))
+LAB = os.path.join(HERE, "x86_64")
+MACHINES = {"x86_64": "x86_64", "riscv64": "riscv64", "arm64": "aarch64"}  # as uname -m
+
+every_lab = pytest.mark.parametrize("arch", MACHINES)
 
 pytestmark = pytest.mark.skipif(os.environ.get("TANE_LAB") == "1",
                                 reason="a lab in the lab would take minutes")
@@ -26,15 +33,16 @@ vm = fcntl.ioctl(kvm, 0xae01, 0)  # KVM_CREATE_VM
 assert vm > 0 and fcntl.ioctl(vm, 0xae41, 0) > 0  # KVM_CREATE_VCPU
 print(repr([os.fsencode(arg) for arg in sys.argv[1:]]))
 print(os.getcwd(), os.environ["TANE_TEST"], os.environ.get("TANE_OTHER"))
-print(os.cpu_count(), os.uname().nodename, os.path.exists("/dev/net/tun"))
+print(os.cpu_count(), os.uname().nodename, os.path.exists("/dev/net/tun"),
+      os.uname().machine)
 print("to stderr", file=sys.stderr)
 sys.exit(7)
 """
 
 
-def lab(*args, **options):
+def lab(*args, arch="x86_64", **options):
     options.setdefault("stdin", subprocess.DEVNULL)
-    return subprocess.run([LAB, *args], capture_output=True, timeout=300, check=False,
+    return subprocess.run([os.path.join(HERE, arch), *args], capture_output=True, timeout=300, check=False,
                           **options)
 
 
@@ -50,20 +58,22 @@ def running(marker):
     return False
 
 
-def test_arguments_status_and_streams(tmp_path):
+@every_lab
+def test_arguments_status_and_streams(tmp_path, arch):
     args = ["a b", "q\"u'o$te`", "new\nline", "", b"\xff\x81\x88".decode("utf-8", "surrogateescape")]
-    done = lab("--cpus", "2", "--env", "TANE_TEST=x  y", "--", sys.executable, "-c",
-               SHOW, *args, cwd=tmp_path, env={**os.environ, "TANE_OTHER": "1"})
+    done = lab("--cpus", "2", "--env", "TANE_TEST=x  y", "--", "/usr/bin/python3", "-c",
+               SHOW, *args, arch=arch, cwd=tmp_path, env={**os.environ, "TANE_OTHER": "1"})
     expected = [os.fsencode(arg) for arg in args]
     assert done.stdout.decode() == (f"{expected!r}\n{tmp_path} x  y None\n"
-                                    "2 tane-lab True\n")
+                                    f"2 tane-lab True {MACHINES[arch]}\n")
     assert done.stderr == b"to stderr\n"
     assert done.returncode == 7
 
 
-def test_binary_input_comes_back_whole():
+@every_lab
+def test_binary_input_comes_back_whole(arch):
     data = os.urandom(10_000_000)
-    done = lab("--", "cat", input=data, stdin=None)
+    done = lab("--", "cat", arch=arch, input=data, stdin=None)
     assert done.returncode == 0
     assert hashlib.sha256(done.stdout).digest() == hashlib.sha256(data).digest()
 
@@ -73,18 +83,39 @@ def test_status_of_a_signal_and_leftover_processes():
     assert (done.returncode, done.stdout, done.stderr) == (128 + 15, b"out\n", b"")
 
 
-def test_only_rw_folders_keep_what_is_written(tmp_path):
+@every_lab
+def test_only_rw_folders_keep_what_is_written(tmp_path, arch):
     kept = tmp_path / "with space, comma"
     kept.mkdir()
     done = lab("--rw", str(kept), "--", "sh", "-c",
-               'echo 1 >"$1/file" && echo 2 >"$2/file"', "sh", str(kept), str(tmp_path))
+               'echo 1 >"$1/file" && echo 2 >"$2/file"', "sh", str(kept), str(tmp_path),
+               arch=arch)
     assert done.returncode == 0, done.stderr
     assert (kept / "file").read_text() == "1\n"
     assert not (tmp_path / "file").exists()
 
 
-def test_a_panic_is_a_failure_of_the_lab():
-    done = lab("--", "sh", "-c", "echo c >/proc/sysrq-trigger; sleep 60")
+@pytest.mark.parametrize("arch, irqchip, says", [
+    ("riscv64", "aia", "AIA available with"), ("riscv64", "plic", None),
+    ("arm64", "gicv3", "GIC system register CPU interface enabled"),
+    ("arm64", "gicv2", "GICv2m: range"),
+])
+def test_interrupt_controllers(arch, irqchip, says):
+    """What KVM of the lab says of its own, and a program of its root."""
+    done = lab("--irqchip", irqchip, "--", "sh", "-c", "dmesg; ls /proc/device-tree/soc "
+               "/proc/device-tree; exec python3 -c 'import pytest; print(pytest)'", arch=arch)
+    text = done.stdout.decode()
+    assert done.returncode == 0, text
+    assert "module 'pytest' from '/usr/lib/python3" in text
+    if says:
+        assert says.lower() in text.lower()
+    else:
+        assert "plic@" in text and "aplic@" not in text and "imsics@" not in text
+
+
+@every_lab
+def test_a_panic_is_a_failure_of_the_lab(arch):
+    done = lab("--", "sh", "-c", "echo c >/proc/sysrq-trigger; sleep 60", arch=arch)
     assert done.returncode == 125
     assert b"sysrq" in done.stderr.lower()
     assert b"lab: the machine stopped before the command ended" in done.stderr
@@ -160,10 +191,11 @@ def is_qemu(children):
     return False
 
 
-def test_terminal():
+@every_lab
+def test_terminal(arch):
     pid, fd = pty.fork()
     if pid == 0:
-        os.execv(LAB, [LAB, "--", "sh", "-i"])
+        os.execv(os.path.join(HERE, arch), [arch, "--", "sh", "-i"])
     fcntl.ioctl(fd, termios.TIOCSWINSZ, struct.pack("HHHH", 33, 101, 0, 0))
     output = b""
 
@@ -198,5 +230,16 @@ def test_terminal():
 ])
 def test_refusals(args, message):
     done = lab(*args)
+    assert message in done.stderr.decode()
+    assert done.returncode in (2, 125)
+
+
+@pytest.mark.parametrize("arch, args, message", [
+    ("riscv64", ["--irqchip", "gicv3", "true"], "argument --irqchip: invalid choice"),
+    ("arm64", ["--irqchip", "aia", "true"], "argument --irqchip: invalid choice"),
+    ("arm64", ["--mem", "1M", "true"], "needs 768M of memory"),
+])
+def test_refusals_of_others(arch, args, message):
+    done = lab(*args, arch=arch)
     assert message in done.stderr.decode()
     assert done.returncode in (2, 125)

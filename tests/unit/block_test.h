@@ -86,6 +86,13 @@ static inline void refuse_syscall(unsigned number, unsigned error)
 	assert_int_equal(prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program), 0);
 }
 
+/* Not so under qemu-user: a test that needs it is skipped then. */
+static inline void need_refuse_syscall(void)
+{
+	if (prctl(PR_GET_SECCOMP, 0, 0, 0, 0) < 0)
+		skip();
+}
+
 /* Run `fn` in a child, so that what it does to its process is gone afterwards. */
 static inline int in_child(int (*fn)(const struct scratch *scratch),
 			   const struct scratch *scratch)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Small boot images for the tests and fuzz targets of src/boot: an ELF file or a
- * bzImage that is right, made by hand, for a test to spoil in one place.
+ * Small boot images for the tests and fuzz targets of src/boot: an ELF file, a
+ * bzImage or an Image that is right, made by hand, for a test to spoil in one place.
  *
  * Each image is one allocation of exactly its size, so that a sanitizer sees a
  * parser that reads past the end.
@@ -214,6 +214,65 @@ static inline struct image lz4_store(struct bytes data)
 		*at++ = i + 1 == extra ? (uint8_t)rest : 255;
 	memcpy(at, data.data, data.size);
 	store_le32(at + data.size, (uint32_t)data.size);
+	return image;
+}
+
+/* An Image of arm64 or riscv64: 1 KiB of it, 4 KiB in memory. */
+#define IMAGE_TEXT_OFFSET 8
+#define IMAGE_IMAGE_SIZE  16
+#define IMAGE_FLAGS       24
+#define IMAGE_MAGIC       48
+#define IMAGE_MAGIC_2     56
+
+static inline struct image linux_image(enum boot_isa isa)
+{
+	struct image image = image_new(1024);
+
+	memset(image.data + 64, 0x5a, image.size - 64);
+	store_le64(image.data + IMAGE_IMAGE_SIZE, 4096);
+	if (isa == BOOT_ISA_ARM64) {
+		store_le64(image.data + IMAGE_FLAGS, 2 | 8);
+		memcpy(image.data + IMAGE_MAGIC_2, "ARM\x64", 4);
+	} else {
+		store_le64(image.data + IMAGE_TEXT_OFFSET, 2 * MIB);
+		store_le32(image.data + 32, 2);
+		memcpy(image.data + IMAGE_MAGIC, "RISCV", 5);
+		memcpy(image.data + IMAGE_MAGIC_2, "RSC\x05", 4);
+	}
+	return image;
+}
+
+/* An EFI zboot image around a payload: headers of 512 bytes, 16 bytes behind it. */
+#define ZBOOT_PE      0x40
+#define ZBOOT_PAYLOAD 512
+
+static inline struct image zboot_new(enum boot_isa isa, struct bytes payload,
+				     const char *comp_type)
+{
+	struct image image = image_new(ZBOOT_PAYLOAD + payload.size + 16);
+
+	memcpy(image.data, "MZ\0\0zimg", 8);
+	store_le32(image.data + 8, ZBOOT_PAYLOAD);
+	store_le32(image.data + 12, (uint32_t)payload.size);
+	memcpy(image.data + 24, comp_type, strlen(comp_type));
+	store_le32(image.data + 0x38, 0x818223cd);
+	store_le32(image.data + 0x3c, ZBOOT_PE);
+	memcpy(image.data + ZBOOT_PE, "PE", 2);
+	store_le16(image.data + ZBOOT_PE + 4, isa == BOOT_ISA_ARM64 ? 0xaa64 : 0x5064);
+	memcpy(image.data + ZBOOT_PAYLOAD, payload.data, payload.size);
+	return image;
+}
+
+/* One around an image, packed as lz4 with its size behind it. The image is freed. */
+static inline struct image zboot_of(enum boot_isa isa, struct image *plain)
+{
+	struct image packed = lz4_store(image_bytes(plain));
+	struct image image = zboot_new(isa, image_bytes(&packed), "lz4");
+
+	/* The size is behind what counts as payload. */
+	store_le32(image.data + 12, (uint32_t)packed.size - 4);
+	image_free(&packed);
+	image_free(plain);
 	return image;
 }
 

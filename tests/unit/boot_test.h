@@ -21,7 +21,9 @@ static inline void image_accept(struct boot_kernel *kernel, const struct image *
 {
 	struct err err = { "" };
 
-	if (boot_kernel_parse(kernel, image_bytes(image), wish, TEST_MEMORY, NULL, &err))
+	const struct boot_target target = { .ram_size = TEST_MEMORY };
+
+	if (boot_kernel_parse(kernel, image_bytes(image), &target, wish, NULL, &err))
 		fail_msg("refused: %s", err.text);
 }
 
@@ -29,11 +31,12 @@ static inline void image_accept(struct boot_kernel *kernel, const struct image *
 static inline void image_refuse_in(struct image *image, enum boot_protocol wish,
 				   uint64_t max_size, const char *message)
 {
+	const struct boot_target target = { .ram_size = max_size };
 	struct boot_kernel kernel;
 	struct err err = { "" };
 
-	assert_int_equal(-1, boot_kernel_parse(&kernel, image_bytes(image), wish,
-					       max_size, NULL, &err));
+	assert_int_equal(-1, boot_kernel_parse(&kernel, image_bytes(image), &target, wish,
+					       NULL, &err));
 	if (!strstr(err.text, message))
 		fail_msg("the message is \"%s\", not \"%s\"", err.text, message);
 	assert_null(kernel.unpacked);

@@ -73,7 +73,8 @@ static inline void test_bar_unmapped(void *dev, unsigned bar, uint64_t base)
 	device->bases[bar] = 0;
 }
 
-static inline void test_bus_init(struct test_bus *t)
+/* With a host bridge, or bare: a bus as firmware finds it. */
+static inline void test_bus_make(struct test_bus *t, bool bare)
 {
 	const struct pci_window io = { .base = IO_WINDOW, .size = 0xf000 };
 	const struct pci_window mem32 = { .base = MEM_WINDOW, .size = 0x20000000 };
@@ -102,10 +103,19 @@ static inline void test_bus_init(struct test_bus *t)
 	t->memory.nr_regions = 2;
 	t->platform.bus = &t->bus;
 	t->platform.memory = &t->memory;
-	assert_int_equal(
-		pci_bus_init(&t->pci, &t->platform, &io, &mem32, &mem64, intx, &err), 0);
+	if (bare)
+		pci_bus_init_bare(&t->pci, &t->platform, &io, &mem32, &mem64, intx);
+	else
+		assert_int_equal(pci_bus_init(&t->pci, &t->platform, &io, &mem32, &mem64,
+					      intx, &err),
+				 0);
 	assert_int_equal(bus_add(&t->bus, BUS_PIO, &ports, &err), 0);
 	assert_int_equal(bus_add(&t->bus, BUS_MMIO, &ecam, &err), 0);
+}
+
+static inline void test_bus_init(struct test_bus *t)
+{
+	test_bus_make(t, false);
 }
 
 static inline void test_bus_destroy(struct test_bus *t)

@@ -136,7 +136,10 @@ static void test_rsdp(void **state)
 static void test_rsdp_is_aligned_behind_other_tables(void **state)
 {
 	static uint8_t data[LAYOUT_TABLES_SIZE];
-	struct built built = { .area = { data, sizeof(data), 3, LAYOUT_TABLES } };
+	struct built built = { .area = { .data = data,
+					 .size = sizeof(data),
+					 .used = 3,
+					 .gpa = LAYOUT_TABLES } };
 	struct err err;
 
 	(void)state;
@@ -515,6 +518,13 @@ static void test_pci_and_virtio_mmio(void **state)
 		if (!strstr(text, parts[i]))
 			fail_msg("no \"%s\" in %s", parts[i], text);
 	}
+	assert_null(strstr(text, "0x0CF7"));
+	free(text);
+	config = full;
+	config.has_ide = true;
+	text = disassemble_dsdt(&config);
+	assert_non_null(strstr(text, "0x0000, 0x0CF7, 0x0000, 0x0CF8,"));
+	config = four_uarts;
 	free(text);
 	/* No window above what the CPU can address, no device that is not there. */
 	config.has_pci = true;
@@ -523,9 +533,48 @@ static void test_pci_and_virtio_mmio(void **state)
 	assert_null(strstr(text, "LNRO0005"));
 	assert_non_null(strstr(text, "Name (_PRT, Package (0x00) {})"));
 	free(text);
+	/* With firmware, what is asked for by _PIC. */
+	config.has_firmware = true;
+	config.nr_pci_interrupts = 1;
+	config.pci_interrupts[0].device = 2;
+	config.pci_interrupts[0].gsi = 18;
+	config.pci_interrupts[0].isa = 10;
+	text = disassemble_dsdt(&config);
+	assert_non_null(strstr(text,
+			       "Name (\\APIC, Zero) Method (\\_PIC, 1, NotSerialized) { "
+			       "\\APIC = Arg0 }"));
+	assert_non_null(
+		strstr(text, "Method (_PRT, 0, NotSerialized) { If (\\APIC) { Return "
+			     "(Package (0x01) { Package (0x04) { 0x0002FFFF, Zero, Zero, "
+			     "0x12 } }) } Return (Package (0x01) { Package (0x04) { "
+			     "0x0002FFFF, Zero, Zero, 0x0A } }) }"));
+	free(text);
 	text = disassemble_dsdt(&four_uarts);
 	assert_null(strstr(text, "PCI"));
 	assert_null(strstr(text, "ECAM"));
+	free(text);
+}
+
+static void test_floppy_controller(void **state)
+{
+	const char part[] =
+		"Device (FDC0) { Name (_HID, EisaId (\"PNP0700\")) Name (_CRS, "
+		"ResourceTemplate () { IO (Decode16, 0x03F0, 0x03F0, 0x01, 0x06, "
+		") IO (Decode16, 0x03F7, 0x03F7, 0x01, 0x01, ) IRQNoFlags () {6} "
+		"DMA (Compatibility, NotBusMaster, Transfer8, ) {2} }) }";
+	struct tables_config config = four_uarts;
+	char *text;
+
+	(void)state;
+	if (system("command -v iasl >/dev/null"))
+		skip();
+	config.has_floppy = true;
+	text = disassemble_dsdt(&config);
+	if (!strstr(text, part))
+		fail_msg("no \"%s\" in %s", part, text);
+	free(text);
+	text = disassemble_dsdt(&four_uarts);
+	assert_null(strstr(text, "FDC0"));
 	free(text);
 }
 
@@ -596,12 +645,16 @@ static void test_small_area_is_an_error(void **state)
 
 	(void)state;
 	config.nr_cpus = 3;
-	area = (struct tables_area){ data, sizeof(data), 0, LAYOUT_TABLES };
+	area = (struct tables_area){ .data = data,
+				     .size = sizeof(data),
+				     .gpa = LAYOUT_TABLES };
 	assert_int_equal(acpi_build(&area, &config, &rsdp, &err), 0);
 	need = area.used;
 	for (size = 0; size < need; size++) {
 		memset(data, 0xee, sizeof(data));
-		area = (struct tables_area){ data, size, 0, LAYOUT_TABLES };
+		area = (struct tables_area){ .data = data,
+					     .size = size,
+					     .gpa = LAYOUT_TABLES };
 		assert_int_equal(acpi_build(&area, &config, &rsdp, &err), -1);
 		snprintf(limit, sizeof(limit), "%zu bytes", size);
 		assert_non_null(strstr(err.text, limit));
@@ -613,7 +666,9 @@ static void test_small_area_is_an_error(void **state)
 static void test_too_many_cpus_is_an_error(void **state)
 {
 	static uint8_t data[LAYOUT_TABLES_SIZE];
-	struct tables_area area = { data, sizeof(data), 0, LAYOUT_TABLES };
+	struct tables_area area = { .data = data,
+				    .size = sizeof(data),
+				    .gpa = LAYOUT_TABLES };
 	struct tables_config config = four_uarts;
 	uint64_t rsdp;
 	struct err err;
@@ -639,6 +694,7 @@ int main(void)
 		cmocka_unit_test(test_madt_interrupts),
 		cmocka_unit_test(test_mcfg),
 		cmocka_unit_test(test_pci_and_virtio_mmio),
+		cmocka_unit_test(test_floppy_controller),
 		cmocka_unit_test(test_iasl_understands_all_tables),
 		cmocka_unit_test(test_largest_machine_fits),
 		cmocka_unit_test(test_small_area_is_an_error),

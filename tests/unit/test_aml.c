@@ -281,6 +281,11 @@ static void test_wrong_resources_are_refused(void **state)
 	assert_fault(&aml, "interrupt");
 
 	aml_init(&aml, data, sizeof(data));
+	aml_resources(&aml);
+	aml_dma(&aml, 4);
+	assert_fault(&aml, "DMA channel");
+
+	aml_init(&aml, data, sizeof(data));
 	aml_scope(&aml, "\\_SB");
 	aml_io(&aml, 0x3f8, 8);
 	assert_fault(&aml, "outside of a resource template");

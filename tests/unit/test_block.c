@@ -384,6 +384,7 @@ static int zero_without_fallocate(const struct scratch *unused)
 static void test_zeroes_without_fallocate(void **state)
 {
 	(void)state;
+	need_refuse_syscall();
 	assert_int_equal(in_child(zero_without_fallocate, NULL), 0);
 }
 
@@ -550,6 +551,7 @@ static int work_without_threads(const struct scratch *unused)
 static void test_no_threads(void **state)
 {
 	(void)state;
+	need_refuse_syscall();
 	assert_int_equal(in_child(work_without_threads, NULL), 0);
 }
 

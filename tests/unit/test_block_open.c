@@ -296,6 +296,7 @@ static void test_no_io_uring(void **state)
 	struct scratch scratch = scratch_make(1 << 20);
 
 	(void)state;
+	need_refuse_syscall();
 	assert_int_equal(in_child(open_without_io_uring, &scratch), 0);
 	unlink(scratch.path);
 }

@@ -141,6 +141,7 @@ static void enters_32_bit_linux(void **state)
 static void unpacks_into_the_room(void **state)
 {
 	static uint8_t memory[64 << 10];
+	const struct boot_target target = { .ram_size = TEST_MEMORY };
 	struct image image = good();
 	struct boot_room room = { .data = memory };
 	struct bytes payload;
@@ -149,15 +150,15 @@ static void unpacks_into_the_room(void **state)
 	struct err err;
 
 	(void)state;
-	assert_true(boot_kernel_unpack_hint(image_bytes(&image), &gpa, &size));
+	assert_true(boot_kernel_unpack_hint(image_bytes(&image), &target, &gpa, &size));
 	assert_int_equal(0x1000000 - 0x200000, gpa);
 	payload.size = bzimage_setup(&image)->payload_length;
 	payload.data = image.data + BZIMAGE_CODE + BZIMAGE_PAYLOAD;
 	assert_int_equal(load_le32(payload.data + payload.size - 4), size);
 
 	room.size = sizeof(memory);
-	assert_int_equal(0, boot_kernel_parse(&kernel, image_bytes(&image), BOOT_AUTO,
-					      TEST_MEMORY, &room, &err));
+	assert_int_equal(0, boot_kernel_parse(&kernel, image_bytes(&image), &target,
+					      BOOT_AUTO, &room, &err));
 	assert_null(kernel.unpacked);
 	assert_true(kernel.segments[0].data.data >= memory &&
 		    kernel.segments[0].data.data < memory + sizeof(memory));
@@ -165,27 +166,57 @@ static void unpacks_into_the_room(void **state)
 
 	/* A size that is stated too small is an error, not an overflow. */
 	room.size = 100;
-	assert_int_equal(-1, boot_kernel_parse(&kernel, image_bytes(&image), BOOT_AUTO,
-					       TEST_MEMORY, &room, &err));
+	assert_int_equal(-1, boot_kernel_parse(&kernel, image_bytes(&image), &target,
+					       BOOT_AUTO, &room, &err));
 	assert_non_null(strstr(err.text, "cannot unpack"));
+	image_free(&image);
+}
+
+/* Somebody has unpacked it before: the payload itself is not looked at. */
+static void takes_what_fills_the_room(void **state)
+{
+	const struct boot_target target = { .ram_size = TEST_MEMORY };
+	struct image vmlinux = elf64_good(), image = good();
+	struct boot_room room = { vmlinux.data, vmlinux.size, true };
+	struct boot_kernel kernel;
+	struct err err;
+
+	(void)state;
+	memset(image.data + BZIMAGE_CODE + BZIMAGE_PAYLOAD + 16, 0xee, 16);
+	assert_int_equal(0, boot_kernel_parse(&kernel, image_bytes(&image), &target,
+					      BOOT_AUTO, &room, &err));
+	assert_ptr_equal(vmlinux.data, room.data);
+	boot_kernel_free(&kernel);
+
+	room.size--;
+	assert_int_equal(-1, boot_kernel_parse(&kernel, image_bytes(&image), &target,
+					       BOOT_AUTO, &room, &err));
+	assert_non_null(strstr(err.text, "damaged"));
+	room.size++;
+	memset(vmlinux.data, 0, 16);
+	assert_int_equal(-1, boot_kernel_parse(&kernel, image_bytes(&image), &target,
+					       BOOT_AUTO, &room, &err));
+	image_free(&vmlinux);
 	image_free(&image);
 }
 
 static void no_hint_for_what_is_not_packed(void **state)
 {
+	const struct boot_target target = { .ram_size = TEST_MEMORY };
 	struct image vmlinux = elf64_good();
 	struct image image = good();
 	uint64_t gpa, size;
 
 	(void)state;
-	assert_false(boot_kernel_unpack_hint(image_bytes(&vmlinux), &gpa, &size));
+	assert_false(
+		boot_kernel_unpack_hint(image_bytes(&vmlinux), &target, &gpa, &size));
 	bzimage_setup(&image)->pref_address = 0x100000;
-	assert_false(boot_kernel_unpack_hint(image_bytes(&image), &gpa, &size));
+	assert_false(boot_kernel_unpack_hint(image_bytes(&image), &target, &gpa, &size));
 	bzimage_setup(&image)->pref_address = 0x1000000;
 	bzimage_setup(&image)->payload_length = 2;
-	assert_false(boot_kernel_unpack_hint(image_bytes(&image), &gpa, &size));
+	assert_false(boot_kernel_unpack_hint(image_bytes(&image), &target, &gpa, &size));
 	image_truncate(&image, 600);
-	assert_false(boot_kernel_unpack_hint(image_bytes(&image), &gpa, &size));
+	assert_false(boot_kernel_unpack_hint(image_bytes(&image), &target, &gpa, &size));
 	image_free(&vmlinux);
 	image_free(&image);
 }
@@ -340,6 +371,42 @@ static void refuses_code_without_room_for_an_entry(void **state)
 	image_refuse(&image, "protected-mode code of 512 bytes has no 64-bit entry");
 }
 
+/* What a boot loader in real mode wants: two parts, and where the second one ends up. */
+static void takes_apart_for_firmware(void **state)
+{
+	struct image image = good();
+	struct setup_header *setup = bzimage_setup(&image);
+	struct boot_real_mode parts;
+	struct err err;
+
+	(void)state;
+	setup->pref_address = 16 << 20;
+	setup->init_size = 8 << 20;
+	assert_int_equal(boot_real_mode_parse(&parts, image_bytes(&image), &err), 0);
+	assert_ptr_equal(parts.setup.data, image.data);
+	assert_int_equal(parts.setup.size, (setup->setup_sects + 1u) * 512);
+	assert_ptr_equal(parts.code.data, image.data + parts.setup.size);
+	assert_int_equal(parts.code.size, setup->syssize * 16);
+	assert_int_equal(parts.header.version, setup->version);
+	assert_int_equal(parts.low, 1 << 20);
+	assert_int_equal(parts.high, 24 << 20);
+	assert_int_equal(parts.initrd_addr_max, setup->initrd_addr_max);
+	setup->cmdline_size = 0;
+	setup->init_size = 0;
+	assert_int_equal(boot_real_mode_parse(&parts, image_bytes(&image), &err), 0);
+	assert_int_equal(parts.cmdline_size, 255);
+	assert_true(parts.high >= (1 << 20) + parts.code.size);
+	image_truncate(&image, image.size - 32);
+	assert_int_equal(boot_real_mode_parse(&parts, image_bytes(&image), &err), -1);
+	image_free(&image);
+
+	image = elf64_good();
+	assert_int_equal(boot_real_mode_parse(&parts, image_bytes(&image), &err), -1);
+	assert_string_equal(err.text,
+			    "firmware boots bzImages of Linux only; leave --bios out");
+	image_free(&image);
+}
+
 static void refuses_multiboot(void **state)
 {
 	struct image image = good();
@@ -474,6 +541,7 @@ int main(void)
 		cmocka_unit_test(refuses_pvh_without_note),
 		cmocka_unit_test(enters_32_bit_linux),
 		cmocka_unit_test(unpacks_into_the_room),
+		cmocka_unit_test(takes_what_fills_the_room),
 		cmocka_unit_test(no_hint_for_what_is_not_packed),
 		cmocka_unit_test(refuses_payload_that_is_no_elf),
 		cmocka_unit_test(refuses_truncated_payload),
@@ -489,6 +557,7 @@ int main(void)
 		cmocka_unit_test(refuses_unknown_payload_beyond_memory),
 		cmocka_unit_test(refuses_preferred_address_that_wraps),
 		cmocka_unit_test(refuses_code_without_room_for_an_entry),
+		cmocka_unit_test(takes_apart_for_firmware),
 		cmocka_unit_test(refuses_multiboot),
 		cmocka_unit_test(refuses_boot_sector_without_hdrs),
 		cmocka_unit_test(refuses_old_protocol),

@@ -216,7 +216,15 @@ static void refuses_foreign_files(void **state)
 
 	(void)state;
 	elf64_header(&image)->e_machine = EM_AARCH64;
-	image_refuse(&image, "ELF file is for machine 183, not for x86");
+	image_refuse(&image, "an arm64 kernel; this tane runs x86-64 guests");
+
+	image = elf64_good();
+	elf64_header(&image)->e_machine = EM_RISCV;
+	image_refuse(&image, "a riscv64 kernel; this tane runs x86-64 guests");
+
+	image = elf64_good();
+	elf64_header(&image)->e_machine = EM_S390;
+	image_refuse(&image, "ELF file is for machine 22, not for x86");
 
 	image = elf64_good();
 	elf64_header(&image)->e_ident[EI_DATA] = ELFDATA2MSB;

@@ -86,6 +86,22 @@ static void has_the_loaders_fields(void **state)
 	assert_int_equal(0, page[0x0e]);
 }
 
+/* zero-page.rst and screen_info.h: what vgacon asks for before it uses a screen. */
+static void tells_of_the_screen(void **state)
+{
+	struct boot_handoff handoff = a_handoff();
+	uint8_t page[4096];
+
+	(void)state;
+	handoff.has_vga = true;
+	build(page, &handoff);
+	assert_int_equal(3, page[0x06]);
+	assert_int_equal(80, page[0x07]);
+	assert_int_equal(25, page[0x0e]);
+	assert_int_equal(1, page[0x0f]);
+	assert_int_equal(16, load_le16(page + 0x10));
+}
+
 static void has_the_memory_map(void **state)
 {
 	struct boot_handoff handoff = a_handoff();
@@ -225,6 +241,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(has_the_loaders_fields),
+		cmocka_unit_test(tells_of_the_screen),
 		cmocka_unit_test(has_the_memory_map),
 		cmocka_unit_test(refuses_too_many_rows),
 		cmocka_unit_test(has_the_initrd),

@@ -35,8 +35,44 @@ static void probe_write(void *dev, uint64_t offset, unsigned size, uint64_t valu
 		 (int)offset, (unsigned long long)value);
 }
 
-static const struct io_ops byte_ops = { probe_read, probe_write, 1 };
-static const struct io_ops wide_ops = { probe_read, probe_write, 4 };
+static void probe_read_string(void *dev, uint64_t offset, unsigned size, unsigned count,
+			      void *data)
+{
+	struct probe *probe = dev;
+	size_t used = strlen(probe->log);
+
+	snprintf(probe->log + used, sizeof(probe->log) - used, "R%u@%dx%u ", size,
+		 (int)offset, count);
+	memset(data, (int)probe->answer, (size_t)size * count);
+}
+
+static void probe_write_string(void *dev, uint64_t offset, unsigned size, unsigned count,
+			       const void *data)
+{
+	struct probe *probe = dev;
+	size_t used = strlen(probe->log);
+
+	snprintf(probe->log + used, sizeof(probe->log) - used, "W%u@%dx%u=%.*s ", size,
+		 (int)offset, count, (int)(size * count), (const char *)data);
+}
+
+static const struct io_ops byte_ops = {
+	.read = probe_read,
+	.write = probe_write,
+	.max_size = 1,
+};
+static const struct io_ops wide_ops = {
+	.read = probe_read,
+	.write = probe_write,
+	.max_size = 4,
+};
+static const struct io_ops string_ops = {
+	.read = probe_read,
+	.write = probe_write,
+	.max_size = 2,
+	.read_string = probe_read_string,
+	.write_string = probe_write_string,
+};
 
 static struct bus bus;
 static struct probe a, b;
@@ -228,6 +264,32 @@ static void test_look_up_under_change(void **state)
 	assert_int_equal(wrong, 0);
 }
 
+/* A chip that takes strings gets them whole; any other gets the accesses one by one. */
+static void test_strings(void **state)
+{
+	char data[8] = "abcdefg";
+
+	(void)state;
+	assert_int_equal(add(BUS_PIO, 0x100, 4, &string_ops, &a), 0);
+	assert_int_equal(add(BUS_PIO, 0x200, 4, &wide_ops, &b), 0);
+	a.answer = 0x41;
+	bus_access_string(&bus, 0x100, data, 2, 3, true);
+	bus_access_string(&bus, 0x101, data, 2, 3, false);
+	assert_string_equal(a.log, "W2@0x3=abcdef R2@1x3 ");
+	assert_memory_equal(data, "AAAAAAg", 7);
+	bus_access_string(&bus, 0x200, data, 2, 2, true);
+	assert_string_equal(b.log, "w2@0=4141 w2@0=4141 ");
+
+	/* Too wide for it, or beyond its end: cut as single accesses are. */
+	a.log[0] = '\0';
+	bus_access_string(&bus, 0x100, data, 4, 1, true);
+	bus_access_string(&bus, 0x103, data, 2, 2, true);
+	assert_string_equal(a.log, "w1@0=41 w1@1=41 w1@2=41 w1@3=41 w1@3=41 w1@3=41 ");
+	memset(data, 0, sizeof(data));
+	bus_access_string(&bus, 0x300, data, 2, 3, false);
+	assert_memory_equal(data, "\xff\xff\xff\xff\xff\xff\0", 7);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -239,6 +301,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_wide_access_is_cut, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_odd_sizes_and_the_end_of_the_ports,
 						setup, teardown),
+		cmocka_unit_test_setup_teardown(test_strings, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_overlap_is_refused, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_table_full, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_look_up_under_change, setup,

@@ -26,7 +26,7 @@ static int in[2], out[2];
 /* The device: takes what it has room for. */
 static uint8_t received[65536];
 static size_t nr_received, room_left, want;
-static unsigned breaks, quits, writables, signals;
+static unsigned breaks, quits, writables, signals, ends;
 
 static size_t room(void *opaque)
 {
@@ -85,7 +85,17 @@ static void quit(void *opaque)
 	loop_quit(&loop);
 }
 
-static const struct console_ops ops = { room, receive, send_break, writable, quit };
+static void ended(void *opaque)
+{
+	(void)opaque;
+	/* All that came is the device's by now. */
+	assert_int_equal(console.input_at, console.input_used);
+	ends++;
+}
+
+static const struct console_ops ops = {
+	room, receive, send_break, writable, quit, ended
+};
 
 static void on_limit(void *opaque)
 {
@@ -106,7 +116,7 @@ static int open_console(unsigned flags)
 {
 	struct err err;
 
-	nr_received = breaks = quits = writables = signals = 0;
+	nr_received = breaks = quits = writables = signals = ends = 0;
 	chatters = false;
 	room_left = 16;
 	want = SIZE_MAX;
@@ -125,6 +135,12 @@ static int setup_terminal(void **state)
 {
 	(void)state;
 	return open_console(CONSOLE_ESCAPES);
+}
+
+static int setup_tty(void **state)
+{
+	(void)state;
+	return open_console(CONSOLE_TTY);
 }
 
 static int teardown(void **state)
@@ -351,6 +367,103 @@ static bool interrupted(void *opaque)
 	return ++signals == 2;
 }
 
+/* The terminal of a command: Ctrl-a is a key, and so is Ctrl-], which counts. */
+static void test_tty(void **state)
+{
+	(void)state;
+	room_left = 100;
+	send("\x01x\x1d\x1d.\x1d");
+	run(20);
+	assert_int_equal(nr_received, 6);
+	assert_memory_equal(received, "\x01x\x1d\x1d.\x1d", 6);
+	assert_int_equal(quits, 0);
+	/* Thrice in a row, across reads, with no room in the device. */
+	room_left = 0;
+	send("\x1d");
+	run(20);
+	assert_int_equal(quits, 0);
+	send("\x1d");
+	run(20);
+	assert_int_equal(quits, 1);
+}
+
+/* Slowly they are keys. */
+static void test_tty_slowly(void **state)
+{
+	(void)state;
+	room_left = 100;
+	send("\x1d\x1d");
+	run(20);
+	console.bracket_ns -= 2000000000;
+	send("\x1d\x1d");
+	run(20);
+	assert_int_equal(quits, 0);
+	send("\x1d");
+	run(20);
+	assert_int_equal(quits, 1);
+}
+
+/* A terminal in lines: Ctrl-d is a key there, and its hang-up the end. */
+static void test_terminal_in_lines(void **state)
+{
+	int master = posix_openpt(O_RDWR | O_NOCTTY), slave;
+	struct termios settings;
+	struct err err;
+
+	(void)state;
+	assert_true(master >= 0 && !grantpt(master) && !unlockpt(master));
+	slave = open(ptsname(master), O_RDWR | O_NOCTTY);
+	console_destroy(&console);
+	assert_int_equal(console_init(&console, &loop, slave, out[1],
+				      CONSOLE_TTY | CONSOLE_SHARED, &ops, NULL, &err),
+			 0);
+	room_left = 100;
+	assert_int_equal(write(master, "a\n\x04", 3), 3);
+	run(20);
+	assert_int_equal(nr_received, 3);
+	assert_memory_equal(received, "a\n\x04", 3);
+	assert_int_equal(ends, 0);
+	/* While another one has it raw, keys are that one's. */
+	assert_int_equal(tcgetattr(slave, &settings), 0);
+	settings.c_lflag &= ~(tcflag_t)ICANON;
+	assert_int_equal(tcsetattr(slave, TCSANOW, &settings), 0);
+	assert_int_equal(write(master, "q", 1), 1);
+	run(20);
+	assert_int_equal(nr_received, 3);
+	settings.c_lflag |= ICANON;
+	assert_int_equal(tcsetattr(slave, TCSANOW, &settings), 0);
+	assert_int_equal(write(master, "\n", 1), 1);
+	run(700);
+	assert_int_equal(nr_received, 5);
+	assert_int_equal(ends, 0);
+	close(master);
+	run(20);
+	assert_int_equal(ends, 1);
+	close(slave);
+}
+
+/* The device is told of the end once, when it has taken what came before. */
+static void test_end_is_told(void **state)
+{
+	(void)state;
+	room_left = 2;
+	want = 2;
+	send("abcd");
+	close(in[1]);
+	in[1] = dup(in[0]);
+	run(20);
+	assert_int_equal(ends, 0);
+	want = SIZE_MAX;
+	room_left = 16;
+	console_want_input(&console);
+	run(20);
+	assert_int_equal(nr_received, 4);
+	assert_int_equal(ends, 1);
+	console_want_input(&console);
+	run(20);
+	assert_int_equal(ends, 1);
+}
+
 static void test_drain(void **state)
 {
 	const struct console_interrupt nothing = { .fd = -1 };
@@ -526,9 +639,108 @@ static void test_file_as_input(void **state)
 	fclose(file);
 }
 
+/* -- a listener instead of descriptors -- */
+
+static char heard[CONSOLE_OUTPUT_SIZE + 1];
+static size_t nr_heard;
+static const char *to_type;
+
+static void hear(void *opaque, const uint8_t *data, size_t n)
+{
+	assert_ptr_equal(opaque, &console);
+	assert_true(n <= sizeof(heard) - 1 - nr_heard);
+	memcpy(heard + nr_heard, data, n);
+	nr_heard += n;
+	heard[nr_heard] = '\0';
+	if (strchr(heard, '.'))
+		loop_quit(&loop);
+}
+
+static size_t type(void *opaque, uint8_t *to, size_t size)
+{
+	size_t n = strlen(to_type);
+
+	(void)opaque;
+	if (n > size)
+		n = size;
+	memcpy(to, to_type, n);
+	to_type += n;
+	return n;
+}
+
+static const struct console_tap tap = { hear, type, &console };
+
+static int setup_tap(void **state)
+{
+	struct err err;
+	const int failed = setup(state);
+
+	console_destroy(&console);
+	nr_heard = 0;
+	to_type = "";
+	return failed || console_init(&console, &loop, -1, -1, 0, &ops, NULL, &err);
+}
+
+static void test_tap_hears(void **state)
+{
+	(void)state;
+	console_set_tap(&console, &tap);
+	for (const char *c = "hello."; *c; c++)
+		assert_true(console_put(&console, (uint8_t)*c));
+	assert_int_equal(nr_heard, 0); /* vCPUs do not run it */
+	run(1000);
+	assert_string_equal(heard, "hello.");
+}
+
+static void test_tap_hears_all_at_the_end(void **state)
+{
+	const struct console_interrupt never = { .fd = -1 };
+
+	(void)state;
+	console_set_tap(&console, &tap);
+	for (unsigned i = 0; i < CONSOLE_OUTPUT_SIZE; i++)
+		console_put(&console, 'x');
+	assert_false(console_is_writable(&console));
+	assert_true(console_drain(&console, &never, 0));
+	assert_int_equal(nr_heard, CONSOLE_OUTPUT_SIZE);
+	assert_int_equal(writables, 1);
+}
+
+/* As much as the device has room for; and more when the tap has more. */
+static void test_tap_types(void **state)
+{
+	(void)state;
+	want = 20;
+	to_type = "01234567890123456789";
+	console_set_tap(&console, &tap);
+	run(1000);
+	assert_int_equal(nr_received, 20);
+	to_type = "abc";
+	want = 23;
+	console_tap_ready(&console);
+	run(1000);
+	assert_memory_equal(received, "01234567890123456789abc", 23);
+}
+
+/* With nobody to listen, what is printed before goes nowhere. */
+static void test_no_descriptors(void **state)
+{
+	(void)state;
+	assert_true(console_put(&console, 'x'));
+	console_set_tap(&console, &tap);
+	assert_true(console_put(&console, '.'));
+	run(1000);
+	assert_string_equal(heard, ".");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(test_tap_hears, setup_tap, teardown),
+		cmocka_unit_test_setup_teardown(test_tap_hears_all_at_the_end, setup_tap,
+						teardown),
+		cmocka_unit_test_setup_teardown(test_tap_types, setup_tap, teardown),
+		cmocka_unit_test_setup_teardown(test_no_descriptors, setup_tap, teardown),
 		cmocka_unit_test_setup_teardown(test_output, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_slow_reader_loses_nothing, setup,
 						teardown),
@@ -544,6 +756,11 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_pipe_has_no_escapes, setup,
 						teardown),
 		cmocka_unit_test_setup_teardown(test_escapes, setup_terminal, teardown),
+		cmocka_unit_test_setup_teardown(test_tty, setup_tty, teardown),
+		cmocka_unit_test_setup_teardown(test_tty_slowly, setup_tty, teardown),
+		cmocka_unit_test_setup_teardown(test_terminal_in_lines, setup_tty,
+						teardown),
+		cmocka_unit_test_setup_teardown(test_end_is_told, setup_tty, teardown),
 		cmocka_unit_test_setup_teardown(test_drain, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_file_as_input, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_overrun_is_counted, setup, teardown),

@@ -9,6 +9,7 @@
 #include <string.h>
 #include <cmocka.h>
 
+#include "arch/arch.h"
 #include "cmd/options.h"
 #include "core/config.h"
 
@@ -56,7 +57,8 @@ static void test_defaults(void **state)
 {
 	(void)state;
 	assert_taken("");
-	assert_int_equal(config.nr_disks + config.nr_nets + config.nr_ports, 0);
+	assert_int_equal(
+		config.nr_disks + config.nr_nets + config.nr_ports + config.nr_shares, 0);
 	assert_false(config.rng || config.balloon || config.vsock_cid || config.packed);
 	assert_int_equal(config.virtio, VIRTIO_PCI);
 	assert_true(config.io_threads == CONFIG_AUTO_IO_THREADS);
@@ -87,6 +89,34 @@ static void test_disk(void **state)
 	assert_int_equal(disk[0].engine, BLOCK_ENGINE_IO_URING);
 }
 
+static void test_ide(void **state)
+{
+	const struct config_disk *disk = config.disks;
+
+	(void)state;
+	if (strcmp(arch_name, "x86_64") != 0) {
+		assert_says("-d a,if=ide", "are for PCs");
+		assert_says("--cdrom a", "are for PCs");
+		return;
+	}
+	assert_taken("-d a -d b,if=ide,ro --cdrom c,d.iso --cdrom e -d f,if=virtio");
+	assert_int_equal(config.nr_disks, 5);
+	assert_int_equal(disk[0].interface, DISK_VIRTIO);
+	assert_int_equal(disk[1].interface, DISK_IDE);
+	assert_true(disk[1].read_only && !disk[1].cdrom);
+	assert_int_equal(disk[2].interface, DISK_IDE);
+	assert_true(disk[2].cdrom && disk[2].read_only);
+	assert_string_equal(disk[2].path, "c,d.iso");
+	assert_int_equal(disk[4].interface, DISK_VIRTIO);
+	assert_int_equal(config_count_disks(&config, DISK_IDE), 3);
+
+	assert_says("-d a,if=scsi", "--disk: if: \"scsi\" is not virtio or ide");
+	assert_says("-d a,if=ide -d b,if=ide -d c,if=ide --cdrom d --cdrom e",
+		    "more than 4 IDE drives");
+	assert_says("-d a,if=ide,block-size=4096", "an IDE disk has blocks of 512 bytes");
+	assert_says("-d a,if=ide,queues=2", "queues= belongs to if=virtio");
+}
+
 static void test_wrong_disks(void **state)
 {
 	(void)state;
@@ -103,6 +133,25 @@ static void test_wrong_disks(void **state)
 		"-d 1 -d 2 -d 3 -d 4 -d 5 -d 6 -d 7 -d 8 -d 9 -d 10 -d 11 -d 12 -d 13 "
 		"-d 14 -d 15 -d 16 -d 17",
 		"--disk: more than 16");
+}
+
+static void test_floppies(void **state)
+{
+	(void)state;
+	if (strcmp(arch_name, "x86_64") != 0) {
+		assert_says("--floppy a", "--floppy: only PCs have floppy drives");
+		return;
+	}
+	assert_taken("--floppy a.img --floppy b,,1.img,ro");
+	assert_int_equal(config.nr_floppies, 2);
+	assert_string_equal(config.floppies[0].path, "a.img");
+	assert_false(config.floppies[0].read_only);
+	assert_string_equal(config.floppies[1].path, "b,1.img");
+	assert_true(config.floppies[1].read_only);
+	assert_false(config.firmware); /* there is a kernel */
+	assert_says("--floppy a --floppy b --floppy c", "--floppy: more than 2");
+	assert_says("--floppy a,direct", "--floppy: \"direct\"");
+	assert_says("--floppy ,ro", "--floppy: ");
 }
 
 static void test_user_net(void **state)
@@ -125,6 +174,11 @@ static void test_user_net(void **state)
 	assert_string_equal(net->hostname, "seed");
 	assert_memory_equal(net->mac, "\x52\x54\x00\xab\xcd\xef", 6);
 	assert_int_equal(net->mtu, 9000);
+
+	assert_null(net->tftp || net->bootfile ? net : NULL);
+	assert_taken("--net user,tftp=a,,folder,bootfile=pxe/grub.0");
+	assert_string_equal(net->tftp, "a,folder");
+	assert_string_equal(net->bootfile, "pxe/grub.0");
 }
 
 static void test_forwards(void **state)
@@ -174,6 +228,29 @@ static void test_wrong_forwards(void **state)
 		"hostfwd=tcp::14-:1,hostfwd=tcp::15-:1,hostfwd=tcp::16-:1,"
 		"hostfwd=tcp::17-:1",
 		"hostfwd: more than 16");
+	assert_says("-n user,hostfwd=tcp::80-10.0.3.15:80",
+		    "hostfwd=: 10.0.3.15 is outside the guest's network");
+	assert_says("-n user,net=192.168.7.0/24,hostfwd=tcp::80-10.0.2.15:80",
+		    "hostfwd=: 10.0.2.15 is outside the guest's network");
+	assert_taken("-n user,net=192.168.7.0/24,hostfwd=tcp::80-192.168.7.20:80");
+	assert_says("-n user,hostfwd=tcp::80-10.0.2.2:80", "no address of the guest");
+	assert_says("-n user,hostfwd=tcp::80-10.0.2.3:80", "no address of the guest");
+	assert_says("-n user,hostfwd=tcp::80-10.0.2.0:80", "no address of the guest");
+	assert_says("-n user,hostfwd=tcp::80-10.0.2.255:80", "no address of the guest");
+}
+
+/* A port of the host leads to one place; for UDP the host would not say so. */
+static void test_forwards_of_one_port(void **state)
+{
+	(void)state;
+	assert_says("-n user,hostfwd=udp::53-:53,hostfwd=udp::53-:54",
+		    "two hostfwd= have udp port 53");
+	assert_says("-n user,hostfwd=tcp:0.0.0.0:80-:80,hostfwd=tcp::80-:81",
+		    "two hostfwd= have tcp port 80");
+	assert_says("-n user,hostfwd=udp::53-:53 -n user,hostfwd=udp::53-:53",
+		    "two hostfwd= have udp port 53");
+	assert_taken("-n user,hostfwd=udp::53-:53,hostfwd=tcp::53-:53,"
+		     "hostfwd=udp:127.0.0.2:53-:53 -n user,hostfwd=tcp::54-:53");
 }
 
 static void test_tap(void **state)
@@ -199,6 +276,9 @@ static void test_wrong_nets(void **state)
 	(void)state;
 	assert_says("-n bridge", "\"bridge\" is not none, user or tap");
 	assert_says("-n taps,fd=4", "\"taps\" is not none");
+	assert_says("-n user,tftp=", "--net user: tftp");
+	assert_says("-n user,bootfile", "--net user: bootfile");
+	assert_says("-n tap,tftp=x", "--net tap: \"tftp\" is none of its keys");
 	assert_says("-n user,ifname=x", "--net user: \"ifname\" is none of its keys");
 	assert_says("-n tap,hostfwd=tcp::1-:2", "--net tap: \"hostfwd\" is none");
 	assert_says("-n tap,ifname=a,fd=4", "exclude each other");
@@ -213,6 +293,20 @@ static void test_wrong_nets(void **state)
 	assert_says("-n user,net=10.0.2.0", "is not a network");
 	assert_says("-n user,net=10.0.2/24", "is not an IPv4 address");
 	assert_says("-n user,net=10.0.2.0/x", "is not a number");
+	assert_says("-n user,net=10.0.2.0/28",
+		    "\"10.0.2.0/28\": 28 is not between 8 and 27");
+	assert_says("-n user,net=10.0.2.0/7", "7 is not between 8 and 27");
+	assert_says("-n user,net=10.0.2.0/32", "32 is not between 8 and 27");
+	assert_says("-n user,net=10.0.2.1/24", "bits behind the first 24");
+	assert_says("-n user,net=0.0.0.0/8", "0.0.0.0/8 is no network for hosts");
+	assert_says("-n user,net=0.1.0.0/16", "0.0.0.0/8 is no network for hosts");
+	assert_says("-n user,net=127.0.0.0/8", "127.0.0.0/8 is no network for hosts");
+	assert_says("-n user,net=224.0.0.0/24", "224.0.0.0/8 is no network for hosts");
+	assert_says("-n user,net=10.0.2.0/24,net=10.0.3.0/24", "net: given twice");
+	assert_says("-n tap,mac=02:00:00:00:00:01,mac=02:00:00:00:00:02",
+		    "mac: given twice");
+	assert_says("-n tap,mac=02:00:00:00:00:01 -n user,mac=02:00:00:00:00:01",
+		    "two cards have mac=02:00:00:00:00:01");
 	assert_says("-n user,loopback=maybe", "neither on nor off");
 }
 
@@ -221,6 +315,67 @@ static void test_no_net(void **state)
 	(void)state;
 	assert_taken("-n none");
 	assert_int_equal(config.nr_nets, 0);
+}
+
+static void test_shares(void **state)
+{
+	const struct config_share *share = config.shares;
+
+	(void)state;
+	assert_taken("-s a -s b,,c,tag=/dev/root,rw,uid=map,cache=loose,at=/mnt/..x "
+		     "--share d,at=/,rw=off,cache=none");
+	assert_int_equal(config.nr_shares, 3);
+	assert_string_equal(share[0].path, "a");
+	assert_string_equal(share[0].tag, "share0");
+	assert_false(share[0].writable || share[0].map_ids);
+	assert_null(share[0].cache);
+	assert_null(share[0].at);
+	assert_string_equal(share[1].path, "b,c");
+	assert_string_equal(share[1].tag, "/dev/root");
+	assert_true(share[1].writable && share[1].map_ids);
+	assert_string_equal(share[1].cache, "loose");
+	assert_string_equal(share[1].at, "/mnt/..x");
+	assert_string_equal(share[2].tag, "share2");
+	assert_false(share[2].writable);
+	assert_string_equal(share[2].cache, "none");
+}
+
+static void test_share_to_be_read(void **state)
+{
+	(void)state;
+	assert_taken("-s a,ro");
+	assert_false(config.shares[0].writable);
+	assert_says("-s a,ro,rw", "--share: it is ro (as it is by itself) or rw");
+}
+
+static void test_wrong_shares(void **state)
+{
+	char many[CONFIG_MAX_SHARES * 5 + 8] = "", tag[CONFIG_MAX_TAG + 16];
+
+	(void)state;
+	assert_says("-s ,rw", "--share: \"\": something is missing in front");
+	assert_says("-s a,tag=", "--share: tag: it needs a value");
+	assert_says("-s a,tag=b,,c", "tag=b,c: 1 to 64 letters, digits and signs");
+	assert_says("-s a,tag=\x7f", "1 to 64 letters, digits and signs");
+	assert_says("-s a,uid=0", "--share: uid: \"0\" is not map");
+	assert_says("-s a,cache=fast",
+		    "--share: cache: \"fast\" is not none, readahead, mmap or loose");
+	assert_says("-s a,at=mnt", "--share \"a\": at=mnt: not a path of the guest");
+	assert_says("-s a,at=/mnt/..", "at=/mnt/..: not a path of the guest");
+	assert_says("-s a,at=/../mnt", "at=/../mnt: not a path of the guest");
+	assert_says("-s a,wr",
+		    "\"wr\" is none of its keys: tag, ro, rw, uid, cache or at");
+	assert_says("-s a -s b,tag=share0", "--share: two have the tag \"share0\"");
+	snprintf(tag, sizeof(tag), "-s a,tag=%0*d", CONFIG_MAX_TAG, 0);
+	assert_taken(tag);
+	snprintf(tag, sizeof(tag), "-s a,tag=%0*d", CONFIG_MAX_TAG + 1, 0);
+	assert_says(tag, "1 to 64 letters");
+	for (unsigned i = 0; i < CONFIG_MAX_SHARES; i++)
+		strcat(many, "-s a ");
+	assert_taken(many);
+	assert_string_equal(config.shares[CONFIG_MAX_SHARES - 1].tag, "share15");
+	strcat(many, "-s a");
+	assert_says(many, "--share: more than 16");
 }
 
 static void test_virtio_console(void **state)
@@ -308,6 +463,7 @@ static void test_others_wrong(void **state)
 	(void)state;
 	assert_says("--balloon 1Z", "--balloon");
 	assert_says("--balloon 512", "--mem");
+	assert_says("--hugepages --balloon 0", "--hugepages are not given back");
 	assert_says("--balloon 1,oom=off", "is none of its keys: deflate-on-oom");
 	assert_says("--vsock 2", "--vsock: 2 is not between 3 and 4294967294");
 	assert_says("--vsock 4294967295", "not between");
@@ -316,10 +472,35 @@ static void test_others_wrong(void **state)
 	assert_says("--io-threads 17", "--io-threads: 17 is not between 0 and 16");
 }
 
+/* Other ways in than the command line do not look at ranges. */
+static void test_checks_of_the_configuration(void **state)
+{
+	static const struct {
+		struct config_net net;
+		const char *says;
+	} cases[] = {
+		{ { .prefix = 28 }, "/28: /8 to /27 are possible" },
+		{ { .prefix = 7 }, "/7: /8 to /27 are possible" },
+		{ { .prefix = 8 }, "no network for hosts" },
+		{ { .mtu = 67 }, "mtu=67" },
+		{ { .mtu = 65522 }, "mtu=65522" },
+	};
+
+	(void)state;
+	for (unsigned i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		config_init(&config);
+		config.kernel = "x";
+		config.nr_nets = 1;
+		config.nets[0] = cases[i].net;
+		assert_int_equal(config_validate(&config, &err), -1);
+		assert_non_null(strstr(err.text, cases[i].says));
+	}
+}
+
 static void test_rom_has_no_devices(void **state)
 {
-	static const char *const devices[] = { "-d", "--rng", "--balloon=1M", "--vsock=3",
-					       "-nuser" };
+	static const char *const devices[] = { "-d",        "--rng",  "--balloon=1M",
+					       "--vsock=3", "-nuser", "-s." };
 
 	(void)state;
 	for (unsigned i = 0; i < sizeof(devices) / sizeof(devices[0]); i++) {
@@ -338,18 +519,25 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_defaults),
 		cmocka_unit_test(test_disk),
+		cmocka_unit_test(test_ide),
 		cmocka_unit_test(test_wrong_disks),
+		cmocka_unit_test(test_floppies),
 		cmocka_unit_test(test_user_net),
 		cmocka_unit_test(test_forwards),
 		cmocka_unit_test(test_wrong_forwards),
+		cmocka_unit_test(test_forwards_of_one_port),
 		cmocka_unit_test(test_tap),
 		cmocka_unit_test(test_wrong_nets),
 		cmocka_unit_test(test_no_net),
+		cmocka_unit_test(test_shares),
+		cmocka_unit_test(test_share_to_be_read),
+		cmocka_unit_test(test_wrong_shares),
 		cmocka_unit_test(test_virtio_console),
 		cmocka_unit_test(test_ports),
 		cmocka_unit_test(test_wrong_ports),
 		cmocka_unit_test(test_others),
 		cmocka_unit_test(test_others_wrong),
+		cmocka_unit_test(test_checks_of_the_configuration),
 		cmocka_unit_test(test_rom_has_no_devices),
 	};
 

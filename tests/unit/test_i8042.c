@@ -11,10 +11,39 @@
 #define AUX     0x20
 #define TIMEOUT 0x40
 
+/* Something on a port: what it was sent, and what it has to send. */
+struct device {
+	uint8_t received[8], sends[64];
+	unsigned nr_received, sent, to_send;
+};
+
 struct bench {
 	struct i8042 kbc;
-	struct chip_irq irq;
+	struct chip_irq irq, mouse_irq;
 	unsigned resets;
+	struct device keyboard, mouse;
+};
+
+static void device_receive(void *dev, uint8_t byte)
+{
+	struct device *device = dev;
+
+	device->received[device->nr_received++ % sizeof(device->received)] = byte;
+}
+
+static bool device_send(void *dev, uint8_t *byte)
+{
+	struct device *device = dev;
+
+	if (device->sent == device->to_send)
+		return false;
+	*byte = device->sends[device->sent++ % sizeof(device->sends)];
+	return true;
+}
+
+static const struct ps2_ops device_ops = {
+	.receive = device_receive,
+	.send = device_send,
 };
 
 static void bench_reset(void *opaque)
@@ -26,10 +55,28 @@ static void bench_reset(void *opaque)
 
 static void bench_init(struct bench *bench)
 {
-	struct irq_line line = chip_irq_line(&bench->irq);
+	const struct irq_line lines[I8042_NR_PORTS] = {
+		[I8042_KEYBOARD] = chip_irq_line(&bench->irq),
+		[I8042_MOUSE] = chip_irq_line(&bench->mouse_irq),
+	};
 
 	memset(bench, 0, sizeof(*bench));
-	i8042_init(&bench->kbc, bench_reset, &line, bench);
+	i8042_init(&bench->kbc, bench_reset, lines, bench);
+}
+
+static void bench_plug(struct bench *bench)
+{
+	i8042_plug(&bench->kbc, I8042_KEYBOARD, &device_ops, &bench->keyboard);
+	i8042_plug(&bench->kbc, I8042_MOUSE, &device_ops, &bench->mouse);
+}
+
+/* The device has these bytes to send now. */
+static void has(struct bench *bench, struct device *device, const void *bytes, unsigned n)
+{
+	for (unsigned i = 0; i < n; i++)
+		device->sends[device->to_send++ % sizeof(device->sends)] =
+			((const uint8_t *)bytes)[i];
+	i8042_poll(&bench->kbc);
 }
 
 static uint8_t status(struct bench *bench)
@@ -198,7 +245,7 @@ static void test_a20(void **state)
 	command(&b, 0xd1); /* as Linux does */
 	write_data(&b, 0xdf);
 	command(&b, 0xff);
-	assert_int_equal(ask(&b, 0xd0), 0xdf);
+	assert_int_equal(ask(&b, 0xd0), 0xcf); /* two lines show the interrupts */
 	assert_int_equal(b.resets, 0);
 }
 
@@ -261,6 +308,162 @@ static void test_interrupt_needs_its_enable_bit(void **state)
 	assert_int_equal(status(&b), 0x14);
 }
 
+/* One byte, one edge; and the next one only after the last was read. */
+static void test_keys_come_one_by_one(void **state)
+{
+	const uint8_t keys[] = { 0x1c, 0xf0, 0x1c, 0xe0, 0x75, 0xe0, 0xf0, 0x75, 0x83 };
+	const uint8_t expected[] = { 0x1e, 0x9e, 0xe0, 0x48, 0xe0, 0xc8, 0x41 };
+	struct bench b;
+
+	(void)state;
+	bench_init(&b);
+	bench_plug(&b);
+	has(&b, &b.keyboard, keys, sizeof(keys));
+	for (unsigned i = 0; i < sizeof(expected); i++) {
+		assert_int_equal(b.irq.raised, i + 1);
+		assert_true(b.irq.level);
+		assert_int_equal(status(&b) & (OBF | AUX), OBF);
+		assert_int_equal(read_data(&b), expected[i]);
+	}
+	assert_false(b.irq.level);
+	assert_int_equal(b.irq.raised, sizeof(expected));
+	assert_int_equal(status(&b) & OBF, 0);
+	assert_int_equal(read_data(&b), 0x41); /* what was there last, as the chip does */
+	assert_int_equal(b.mouse_irq.raised, 0);
+	assert_int_equal(b.irq.redundant, 0);
+}
+
+static void test_without_translation(void **state)
+{
+	const uint8_t keys[] = { 0xf0, 0x1c };
+	struct bench b;
+
+	(void)state;
+	bench_init(&b);
+	bench_plug(&b);
+	command(&b, 0x60);
+	write_data(&b, 0x05);
+	has(&b, &b.keyboard, keys, 2);
+	assert_int_equal(read_data(&b), 0xf0);
+	assert_int_equal(read_data(&b), 0x1c);
+}
+
+static void test_devices_wait_while_disabled(void **state)
+{
+	struct bench b;
+
+	(void)state;
+	bench_init(&b);
+	bench_plug(&b);
+	command(&b, 0xad);
+	has(&b, &b.keyboard, "\x1c", 1);
+	has(&b, &b.mouse, "\x08", 1); /* disabled since power-on */
+	assert_int_equal(status(&b) & OBF, 0);
+	command(&b, 0xa8);
+	assert_int_equal(status(&b) & (OBF | AUX), OBF | AUX);
+	assert_false(b.mouse_irq.level); /* not enabled */
+	command(&b, 0xae);
+	assert_int_equal(read_data(&b), 0x08);
+	assert_int_equal(status(&b) & (OBF | AUX), OBF);
+	assert_int_equal(read_data(&b), 0x1e);
+}
+
+static void test_mouse_has_its_interrupt(void **state)
+{
+	struct bench b;
+
+	(void)state;
+	bench_init(&b);
+	bench_plug(&b);
+	command(&b, 0x60);
+	write_data(&b, 0x43); /* both enabled, both interrupts */
+	has(&b, &b.mouse, "\x1c", 1);
+	assert_true(b.mouse_irq.level);
+	assert_false(b.irq.level);
+	assert_int_equal(read_data(&b), 0x1c); /* not translated */
+	assert_false(b.mouse_irq.level);
+	assert_int_equal(b.mouse_irq.raised, 1);
+	assert_int_equal(b.irq.raised, 0);
+}
+
+static void test_bytes_reach_the_devices(void **state)
+{
+	struct bench b;
+
+	(void)state;
+	bench_init(&b);
+	bench_plug(&b);
+	command(&b, 0xad);
+	command(&b, 0xa7);
+	write_data(&b, 0xed);
+	command(&b, 0xd4);
+	write_data(&b, 0xf2);
+	write_data(&b, 0x02);
+	assert_int_equal(b.keyboard.nr_received, 2);
+	assert_memory_equal(b.keyboard.received, "\xed\x02", 2);
+	assert_int_equal(b.mouse.nr_received, 1);
+	assert_int_equal(b.mouse.received[0], 0xf2);
+	assert_int_equal(ask(&b, 0x20) & 0x30, 0); /* both are enabled by that */
+	assert_int_equal(ask(&b, 0xa9), 0x00);
+	command(&b, 0xd3); /* the mouse's loop says where it comes from */
+	write_data(&b, 0x5a);
+	assert_int_equal(status(&b) & (OBF | AUX), OBF | AUX);
+	assert_int_equal(read_data(&b), 0x5a);
+}
+
+/* A key is there unread: the command's answer is what is read next, then the key. */
+static void test_an_answer_goes_before_a_key(void **state)
+{
+	struct bench b;
+
+	(void)state;
+	bench_init(&b);
+	bench_plug(&b);
+	has(&b, &b.keyboard, "\x1c\x32", 2);
+	command(&b, 0xd0);
+	command(&b, 0xaa); /* and an answer replaces an answer */
+	assert_int_equal(read_data(&b), 0x55);
+	assert_int_equal(b.irq.raised, 2);
+	assert_int_equal(read_data(&b), 0x1e);
+	assert_int_equal(read_data(&b), 0x30);
+	assert_int_equal(status(&b) & OBF, 0);
+	assert_int_equal(b.irq.raised, 3);
+	has(&b, &b.keyboard, "\x1c", 1);
+	command(&b, 0xd0);
+	assert_int_equal(read_data(&b) & 0x30, 0x10); /* the line to interrupt 1 */
+}
+
+static void test_save_and_load_with_devices(void **state)
+{
+	struct state_writer writer = { 0 };
+	struct bench a, b;
+	struct err err;
+
+	(void)state;
+	bench_init(&a);
+	bench_plug(&a);
+	has(&a, &a.keyboard, "\x1c\xf0", 2);
+	command(&a, 0xaa);
+	assert_int_equal(i8042_save(&a.kbc, &writer, "chip", &err), 0);
+	bench_init(&b);
+	bench_plug(&b);
+	assert_int_equal(i8042_load(&b.kbc, chip_image(&writer), "chip", &err), 0);
+	assert_int_equal(read_data(&b), 0x55);
+	assert_int_equal(read_data(&b), 0x1e);
+	assert_int_equal(status(&b) & OBF, 0);
+
+	/* "Released" was read, but not what: the key comes after the load. */
+	bench_init(&a);
+	bench_plug(&a);
+	has(&a, &a.keyboard, "\xf0", 1);
+	state_writer_free(&writer);
+	assert_int_equal(i8042_save(&a.kbc, &writer, "chip", &err), 0);
+	assert_int_equal(i8042_load(&b.kbc, chip_image(&writer), "chip", &err), 0);
+	has(&b, &b.keyboard, "\x1c", 1);
+	assert_int_equal(read_data(&b), 0x9e);
+	state_writer_free(&writer);
+}
+
 static void test_save_and_load(void **state)
 {
 	struct state_writer writer = { 0 };
@@ -290,7 +493,7 @@ static void test_save_and_load(void **state)
 
 static void test_load_of_other_states(void **state)
 {
-	const uint8_t output = 0x99, bad_status = IBF;
+	const uint8_t output = 0x99, bad_status = IBF, held_status = OBF;
 	struct state_writer writer = { 0 };
 	struct bench b;
 	struct err err;
@@ -299,6 +502,8 @@ static void test_load_of_other_states(void **state)
 	bench_init(&b);
 	command(&b, 0xaa);
 	chip_section(&writer, "status", &bad_status, 1);
+	assert_int_equal(i8042_load(&b.kbc, chip_image(&writer), "chip", &err), -1);
+	chip_section(&writer, "held_status", &held_status, 1); /* by no answer */
 	assert_int_equal(i8042_load(&b.kbc, chip_image(&writer), "chip", &err), -1);
 	assert_true(b.irq.level);
 	assert_int_equal(status(&b) & OBF, OBF);
@@ -352,6 +557,13 @@ int main(void)
 		cmocka_unit_test(test_reset_lines),
 		cmocka_unit_test(test_loops),
 		cmocka_unit_test(test_interrupt_needs_its_enable_bit),
+		cmocka_unit_test(test_keys_come_one_by_one),
+		cmocka_unit_test(test_without_translation),
+		cmocka_unit_test(test_devices_wait_while_disabled),
+		cmocka_unit_test(test_mouse_has_its_interrupt),
+		cmocka_unit_test(test_bytes_reach_the_devices),
+		cmocka_unit_test(test_an_answer_goes_before_a_key),
+		cmocka_unit_test(test_save_and_load_with_devices),
 		cmocka_unit_test(test_save_and_load),
 		cmocka_unit_test(test_load_of_other_states),
 		cmocka_unit_test(test_random_operations),

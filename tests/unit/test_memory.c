@@ -162,6 +162,20 @@ static void test_mark_many(void **state)
 				 page >= 60 && page < 260);
 }
 
+/* Of the pool are whole huge pages, and as many as it has; no RAM is made of less. */
+static void test_hugepages_refused(void **state)
+{
+	struct memory huge = { .hugepages = true };
+	struct err err;
+
+	(void)state;
+	assert_int_equal(memory_add_ram(&huge, 0, LOW_SIZE + 0x1000, &err), -1);
+	assert_non_null(strstr(err.text, "multiple of 2M"));
+	assert_int_equal(memory_add_ram(&huge, 0, 1ull << 50, &err), -1);
+	assert_non_null(strstr(err.text, "--hugepages: the host has not 536870912 free"));
+	assert_int_equal(huge.nr_regions, 0);
+}
+
 static bool is_resident(const uint8_t *page)
 {
 	unsigned char there = 0;
@@ -254,6 +268,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_dirty, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_mark_written, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_mark_many, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_hugepages_refused, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_give_back, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_discard, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_refused_regions, setup, teardown),

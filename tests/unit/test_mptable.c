@@ -292,7 +292,9 @@ static void test_small_area_is_an_error(void **state)
 {
 	struct tables_config config = { .nr_cpus = 3 };
 	uint8_t data[512], floating[16];
-	struct tables_area area = { data, sizeof(data), 0, LAYOUT_TABLES };
+	struct tables_area area = { .data = data,
+				    .size = sizeof(data),
+				    .gpa = LAYOUT_TABLES };
 	size_t need, size, i;
 	struct err err;
 	char limit[32];
@@ -303,7 +305,9 @@ static void test_small_area_is_an_error(void **state)
 	for (size = 0; size < need; size++) {
 		memset(data, 0xee, sizeof(data));
 		memset(floating, 0xee, sizeof(floating));
-		area = (struct tables_area){ data, size, 0, LAYOUT_TABLES };
+		area = (struct tables_area){ .data = data,
+					     .size = size,
+					     .gpa = LAYOUT_TABLES };
 		assert_int_equal(mptable_build(&area, &config, floating, &err), -1);
 		snprintf(limit, sizeof(limit), "%zu bytes", size);
 		assert_non_null(strstr(err.text, limit));

@@ -8,6 +8,7 @@
 #include <string.h>
 #include <cmocka.h>
 
+#include "arch/arch.h"
 #include "cmd/options.h"
 #include "core/config.h"
 
@@ -54,7 +55,7 @@ static void test_everything(void **state)
 {
 	(void)state;
 	assert_int_equal(
-		parse("run --kernel=k -i one --initrd two -p quiet --mem 3G -c 4 --boot pvh "
+		parse("run --kernel=k -i one --initrd two -p quiet --mem 3G -c 4 --boot linux "
 		      "--serial 2=null --serial 4=/tmp/log --serial 3=pty --name n "
 		      "--no-reboot --debug-exit --die-with-parent --stats --trace"),
 		OPTIONS_RUN);
@@ -63,7 +64,7 @@ static void test_everything(void **state)
 	assert_string_equal(config.params, "quiet");
 	assert_true(config.memory == 3ull << 30);
 	assert_int_equal(config.cpus, 4);
-	assert_int_equal(config.protocol, BOOT_PVH);
+	assert_int_equal(config.protocol, BOOT_LINUX);
 	assert_int_equal(config.serials[1].kind, SERIAL_NULL);
 	assert_int_equal(config.serials[2].kind, SERIAL_PTY);
 	assert_int_equal(config.serials[3].kind, SERIAL_FILE);
@@ -98,9 +99,153 @@ static void test_size_as_text(void **state)
 	assert_string_equal(config_size(UINT64_MAX, text), "18446744073709551615B");
 }
 
+/* What only a PC has is refused elsewhere, with the name of the architecture. */
+static void needs_a_pc(const char *line)
+{
+	if (strcmp(arch_name, "x86_64") == 0)
+		return;
+	assert_int_equal(parse(line), OPTIONS_ERROR);
+	assert_non_null(strstr(err.text, arch_name));
+	skip();
+}
+
+static void test_protocols_of_a_pc(void **state)
+{
+	(void)state;
+	needs_a_pc("run -k x --boot pvh");
+	assert_int_equal(parse("run -k x --boot pvh"), OPTIONS_RUN);
+	assert_int_equal(config.protocol, BOOT_PVH);
+}
+
+static void test_firmware(void **state)
+{
+	(void)state;
+	needs_a_pc("run --bios");
+	assert_int_equal(parse("run --bios"), OPTIONS_RUN);
+	assert_true(config.firmware && !config.bios);
+	assert_int_equal(parse("run --bios=file -k x"), OPTIONS_RUN);
+	assert_true(config.firmware);
+	assert_string_equal(config.bios, "file");
+	/* A disk alone is booted by firmware; a kernel boots itself. */
+	assert_int_equal(parse("run -d x"), OPTIONS_RUN);
+	assert_true(config.firmware && !config.bios);
+	assert_int_equal(parse("run -d x -k y"), OPTIONS_RUN);
+	assert_false(config.firmware);
+	assert_int_equal(parse("run -d x --trace=firmware"), OPTIONS_RUN);
+	assert_true(config.trace_firmware && !config.trace);
+	assert_int_equal(parse("run -d x --trace=all"), OPTIONS_ERROR);
+	assert_string_equal(err.text, "--trace: \"all\" is not firmware");
+	assert_int_equal(parse("run -k x --trace=firmware"), OPTIONS_ERROR);
+	assert_int_equal(parse("run -d x -p quiet"), OPTIONS_ERROR);
+	assert_int_equal(parse("run -d x -i y"), OPTIONS_ERROR);
+	assert_non_null(strstr(err.text, "belong to --kernel"));
+	assert_int_equal(parse("run -d x -i y -k z"), OPTIONS_RUN);
+	/* A command finds its kernel later. */
+	assert_int_equal(parse("run -p quiet -i y --boot linux -- true"), OPTIONS_RUN);
+	assert_int_equal(parse("run -d x -p quiet -- true"), OPTIONS_RUN);
+	assert_int_equal(parse("run --bios="), OPTIONS_ERROR);
+	assert_int_equal(parse("run --bios --rom x"), OPTIONS_ERROR);
+	assert_string_equal(err.text, "--rom and --bios exclude each other");
+	assert_int_equal(parse("run --bios -m 1M"), OPTIONS_ERROR);
+	assert_string_equal(err.text,
+			    "--mem: 1024 KiB: a PC with firmware needs at least 2 MiB");
+}
+
+static void check_order(const char *line, enum boot_source first, unsigned nr)
+{
+	needs_a_pc(line);
+	assert_int_equal(parse(line), OPTIONS_RUN);
+	assert_int_equal(config.nr_boot_order, nr);
+	assert_int_equal(config.boot_order[0], first);
+}
+
+/* What --boot names first, wherever it stands; then devices as they were given. */
+static void test_boot_order(void **state)
+{
+	(void)state;
+	check_order("run -d x", BOOT_FROM_DISK, 1);
+	check_order("run -d x --boot cdrom", BOOT_FROM_CDROM, 2);
+	assert_int_equal(config.boot_order[1], BOOT_FROM_DISK);
+	check_order("run --boot floppy,cdrom -d x -d y", BOOT_FROM_FLOPPY, 3);
+	assert_int_equal(config.boot_order[1], BOOT_FROM_CDROM);
+	assert_int_equal(config.boot_order[2], BOOT_FROM_DISK);
+	check_order("run -d x --boot disk,disk,disk,cdrom", BOOT_FROM_DISK, 2);
+}
+
+/* A network is booted only if --boot says so, and then without a disk, too. */
+static void test_boot_from_network(void **state)
+{
+	(void)state;
+	needs_a_pc("run -n user --boot net");
+	assert_int_equal(parse("run -n user"), OPTIONS_RUN);
+	assert_true(config.command.enabled);
+	check_order("run -d x -n user", BOOT_FROM_DISK, 1);
+	assert_false(config_boots_from(&config, BOOT_FROM_NET));
+	check_order("run -n user --boot net", BOOT_FROM_NET, 1);
+	assert_true(config.firmware);
+	check_order("run -d x -n tap --boot net", BOOT_FROM_NET, 2);
+	assert_int_equal(parse("run --boot net"), OPTIONS_ERROR);
+	assert_non_null(strstr(err.text, "--boot net: there is no network"));
+	assert_int_equal(parse("run --boot net -n user --virtio mmio"), OPTIONS_ERROR);
+	assert_non_null(strstr(err.text, "on PCI only"));
+	assert_int_equal(parse("run -k x --boot net -n user"), OPTIONS_ERROR);
+	assert_non_null(strstr(err.text, "is for firmware: add --bios"));
+	assert_int_equal(parse("run --rom x --boot net"), OPTIONS_ERROR);
+}
+
+/* A command runs where "--" or --root says so, or nothing to boot is named. */
+static void test_command(void **state)
+{
+	(void)state;
+	assert_int_equal(parse("run -- make -k check"), OPTIONS_RUN);
+	assert_true(config.command.enabled && !config.kernel);
+	assert_int_equal(config.command.argc, 3);
+	assert_string_equal(config.command.argv[1], "-k");
+	assert_null(config.command.argv[3]);
+	assert_true(config.memory == 1ull << 30);
+	assert_true(config.no_reboot);
+	assert_int_equal(parse("run -k x -m 512M -- true"), OPTIONS_RUN);
+	assert_string_equal(config.kernel, "x");
+	assert_true(config.memory == 512 << 20);
+	assert_int_equal(parse("run"), OPTIONS_RUN);
+	assert_true(config.command.enabled);
+	assert_int_equal(config.command.argc, 0);
+	assert_int_equal(parse("run -c 2 --"), OPTIONS_RUN);
+	assert_true(config.command.enabled);
+	assert_int_equal(parse("run -k x --root /"), OPTIONS_RUN);
+	assert_true(config.command.enabled);
+	/* The second one is the command's; and one may be a value. */
+	assert_int_equal(parse("run -- -- a"), OPTIONS_RUN);
+	assert_int_equal(config.command.argc, 2);
+	assert_int_equal(parse("run -k x -p -- a"), OPTIONS_ERROR);
+	assert_non_null(strstr(err.text, "unexpected argument \"a\""));
+	assert_int_equal(parse("run -k x -p --"), OPTIONS_RUN);
+	assert_false(config.command.enabled);
+	/* A disk goes with a command, and does not boot then. */
+	assert_int_equal(parse("run -d x -- a"), OPTIONS_RUN);
+	assert_false(config.firmware);
+}
+
+static void test_options_of_a_command(void **state)
+{
+	(void)state;
+	assert_int_equal(parse("run --root /srv/tree --rw --env A --env B=c --cwd /tmp "
+			       "--user 1000:100 --modules /m --verbose -- true"),
+			 OPTIONS_RUN);
+	assert_string_equal(config.command.root, "/srv/tree");
+	assert_string_equal(config.command.env[0], "A");
+	assert_string_equal(config.command.env[1], "B=c");
+	assert_int_equal(config.command.nr_env, 2);
+	assert_string_equal(config.command.cwd, "/tmp");
+	assert_string_equal(config.command.user, "1000:100");
+	assert_string_equal(config.command.modules, "/m");
+	assert_true(config.command.writable && config.command.verbose);
+}
+
 static void test_rom(void **state)
 {
 	(void)state;
+	needs_a_pc("run --rom hello.bin");
 	assert_int_equal(parse("run --rom hello.bin@0x7c00"), OPTIONS_RUN);
 	assert_string_equal(config.rom, "hello.bin");
 	assert_int_equal(config.rom_address, 0x7c00);
@@ -153,10 +298,27 @@ static void test_errors(void **state)
 	static const struct {
 		const char *line, *says;
 	} cases[] = {
-		{ "run", "nothing to boot" },
+		{ "run true", "unexpected argument \"true\" (a command goes after --" },
+		{ "run --rom x -- true", "--rom runs no command" },
+		{ "run --bios -- true", "--bios runs no command" },
+		{ "run --boot multiboot -- true", "a kernel of Linux" },
+		{ "run --boot cdrom -- true", "is for firmware" },
+		{ "run --display text -- true", "the terminal is the command's" },
+		{ "run --console none -- true", "COM1 takes the kernel's" },
+		{ "run --console virtio -- true", "COM1 takes the kernel's" },
+		{ "run --serial 1=null -- true", "COM1 takes the kernel's" },
+		{ "run --serial 2=console -- true", "--serial 2=console: a command" },
+		{ "run --port tane.x=null -- true", "--port tane.x: names that begin" },
+		{ "run --env =x -- true", "\"=x\" is not NAME" },
+		{ "run --cwd sub -- true", "\"sub\" is a path in the guest" },
+		{ "run -k x --rw", "put \"--\" and it behind them" },
+		{ "run -k x --env A=B", "put \"--\" and it behind them" },
+		{ "run -d x --user root", "put \"--\" and it behind them" },
 		{ "run --frobnicate", "unknown option \"--frobnicate\"" },
 		{ "run -k", "\"-k\" needs a value" },
-		{ "run -k x y", "unexpected argument \"y\"" },
+		{ "run -k x y",
+		  "unexpected argument \"y\" (a command goes after --, a kernel" },
+		{ "run --bios x", "\"x\" (did you mean --bios=x?)" },
 		{ "run -k x -c 0", "1 to 4096" },
 		{ "run -k x -c 4097", "1 to 4096" },
 		{ "run -k x -c two", "\"two\" is not a number" },
@@ -221,6 +383,12 @@ int main(void)
 		cmocka_unit_test(test_everything),
 		cmocka_unit_test(test_files_of_ports),
 		cmocka_unit_test(test_size_as_text),
+		cmocka_unit_test(test_protocols_of_a_pc),
+		cmocka_unit_test(test_firmware),
+		cmocka_unit_test(test_boot_order),
+		cmocka_unit_test(test_boot_from_network),
+		cmocka_unit_test(test_command),
+		cmocka_unit_test(test_options_of_a_command),
 		cmocka_unit_test(test_rom),
 		cmocka_unit_test(test_help),
 		cmocka_unit_test(test_sizes),

@@ -159,6 +159,34 @@ static void test_bars_are_decoded_after_reset(void **state)
 	test_bus_destroy(&t);
 }
 
+/* With firmware a function waits: BARs at 0, nothing decoded, until somebody places them. */
+static void test_bars_wait_for_firmware(void **state)
+{
+	struct test_bus t;
+	struct err err = { "" };
+
+	(void)state;
+	test_bus_make(&t, true);
+	test_function(&t, 0);
+	test_add_bar(&t, 0, 0, PCI_BAR_IO, 32);
+	test_add_bar(&t, 0, 1, PCI_BAR_MEM32, 0x1000);
+	assert_int_equal(pci_bus_plug_at(&t.pci, &t.devices[0].function, 0, 0, &err), 0);
+	for (unsigned i = 0; i < 2; i++) {
+		assert_int_equal(config_in(&t, 0, 0, COMMAND, 2), 0);
+		assert_int_equal(config_in(&t, 0, 0, BAR(0), 4), 1);
+		assert_int_equal(config_in(&t, 0, 0, BAR(1), 4), 0);
+		assert_int_equal(t.devices[0].moves[0] + t.devices[0].moves[1], 2 * i);
+		config_out(&t, 0, 0, BAR(0), 4, 0xc000);
+		config_out(&t, 0, 0, BAR(1), 4, 0xfebf0000);
+		config_out(&t, 0, 0, COMMAND, 2, IO | MEMORY);
+		assert_int_equal(t.devices[0].bases[0], 0xc000);
+		assert_int_equal(t.devices[0].bases[1], 0xfebf0000);
+		pci_bus_reset(&t.pci);
+		assert_int_equal(t.devices[0].bases[0] + t.devices[0].bases[1], 0);
+	}
+	test_bus_destroy(&t);
+}
+
 /* All ones, and the size comes back with the type bits in place; then the old value. */
 static void test_sizing(void **state)
 {
@@ -692,6 +720,7 @@ int main(void)
 		cmocka_unit_test(test_mechanism_1),
 		cmocka_unit_test(test_ecam),
 		cmocka_unit_test(test_bars_are_decoded_after_reset),
+		cmocka_unit_test(test_bars_wait_for_firmware),
 		cmocka_unit_test(test_sizing),
 		cmocka_unit_test(test_relocation),
 		cmocka_unit_test(test_command_switches_decoding),

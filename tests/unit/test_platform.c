@@ -104,7 +104,7 @@ static void make_live(struct live *live)
 		skip();
 	platform_init(&live->platform);
 	if (kvm_open(&live->kvm, KVM_DEVICE, &err) ||
-	    kvm_vm_create(&live->kvm, &live->vm, &err) ||
+	    kvm_vm_create(&live->kvm, 0, &live->vm, &err) ||
 	    kvm_vm_create_irqchip(&live->vm, &err))
 		fail_msg("%s", err.text);
 	live->platform.kvm = &live->vm;

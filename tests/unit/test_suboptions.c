@@ -46,6 +46,7 @@ static int parse(const char *list)
 		  .names = names },
 		{ .key = "each",
 		  .kind = SUBOPTION_OTHER,
+		  .repeatable = true,
 		  .value = values.all,
 		  .parse = collect },
 	};

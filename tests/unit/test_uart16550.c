@@ -29,7 +29,7 @@ static void bench_drained(void *opaque)
 	bench->drained++;
 }
 
-static const struct uart16550_ops bench_ops = {
+static const struct uart_ops bench_ops = {
 	.transmit = bench_transmit,
 	.rx_drained = bench_drained,
 };

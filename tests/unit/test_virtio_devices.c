@@ -89,6 +89,13 @@ static void add_disks(unsigned count)
 	config.nr_disks = count;
 }
 
+static void add_shares(unsigned count)
+{
+	for (unsigned i = 0; i < count; i++)
+		config.shares[i] = (struct config_share){ .path = "/tmp", .tag = "t" };
+	config.nr_shares = count;
+}
+
 static uint32_t read32(unsigned place, unsigned offset)
 {
 	uint32_t value = 0;
@@ -140,15 +147,17 @@ static void test_no_devices(void **state)
 /* The order is a promise: names of devices in guests depend on it. */
 static void test_order(void **state)
 {
-	static const unsigned ids[] = { VIRTIO_ID_BLOCK, VIRTIO_ID_BLOCK,
+	static const unsigned ids[] = { VIRTIO_ID_BLOCK,   VIRTIO_ID_BLOCK,
 					VIRTIO_ID_CONSOLE, VIRTIO_ID_RNG,
-					VIRTIO_ID_BALLOON };
+					VIRTIO_ID_BALLOON, VIRTIO_ID_9P,
+					VIRTIO_ID_9P };
 	struct err err;
 
 	(void)state;
 	config.balloon = config.rng = true;
 	config.ports[0] = (struct config_port){ .kind = SERIAL_NULL, .is_console = true };
 	config.nr_ports = 1;
+	add_shares(2);
 	add_disks(2);
 	if (build(&err))
 		fail_msg("%s", err.text);
@@ -156,6 +165,7 @@ static void test_order(void **state)
 	for (unsigned i = 0; i < ARRAY_LENGTH(ids); i++)
 		assert_int_equal(read32(i, VIRTIO_MMIO_DEVICE_ID), ids[i]);
 	assert_string_equal(devices.devices[1]->name, "virtio-blk.1");
+	assert_string_equal(devices.devices[6]->name, "virtio-9p.1");
 	assert_int_equal(read32(ARRAY_LENGTH(ids), VIRTIO_MMIO_MAGIC_VALUE), ~0u);
 	/* The platform's loop is the main loop again. */
 	assert_ptr_equal(platform.loop, &loop);
@@ -192,6 +202,11 @@ static void test_threads_by_default(void **state)
 	assert_int_equal(build(&err), 0);
 	assert_int_equal(devices.nr_loops, 1);
 	virtio_devices_destroy(&devices);
+	add_shares(1);
+	assert_int_equal(build(&err), 0);
+	assert_int_equal(devices.nr_loops, 2);
+	virtio_devices_destroy(&devices);
+	config.nr_shares = 0;
 	add_disks(2);
 	assert_int_equal(build(&err), 0);
 	assert_int_equal(devices.nr_loops, 2);

@@ -9,10 +9,12 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
 #include <unistd.h>
 #include <cmocka.h>
 
-#include "arch/machine.h"
+#include "arch/arch.h"
 #include "kvm/kvm_x86.h"
 #include "util/bytes.h"
 #include "vmm/lifecycle.h"
@@ -52,12 +54,14 @@ static void write_kernel(char *path)
 	close(fd);
 }
 
-static void make(struct test_vm *t, unsigned cpus)
+/* `gdb`: the socket of a debugger that may come; NULL: none. */
+static void make_for_gdb(struct test_vm *t, unsigned cpus, const char *gdb)
 {
 	struct err err;
 
 	write_kernel(t->path);
 	config_init(&t->config);
+	t->config.gdb = (struct config_gdb){ gdb != NULL, true, .path = gdb };
 	t->config.kernel = t->path;
 	t->config.cpus = cpus;
 	t->config.memory = 16 << 20;
@@ -66,6 +70,11 @@ static void make(struct test_vm *t, unsigned cpus)
 	unlink(t->path);
 	if (!t->vm)
 		fail_msg("%s", err.text);
+}
+
+static void make(struct test_vm *t, unsigned cpus)
+{
+	make_for_gdb(t, cpus, NULL);
 }
 
 static uint32_t counter(const struct vm *vm)
@@ -271,6 +280,58 @@ static void test_a_kill_wins_over_a_reset(void **state)
 	vm_destroy(t.vm);
 }
 
+/* What a debugger is answered, by the loop that also serves the VM. */
+static void ask(int fd, const char *packet, char *to, size_t size)
+{
+	const int64_t deadline = loop_now() + 20000000000ll;
+	struct err err;
+	size_t n = 0;
+
+	assert_int_equal(send(fd, packet, strlen(packet), 0), strlen(packet));
+	while (n < 4 || to[n - 3] != '#') {
+		const ssize_t got = recv(fd, to + n, size - 1 - n, MSG_DONTWAIT);
+
+		n += got > 0 ? (size_t)got : 0;
+		assert_true(n < size - 1 && loop_now() < deadline);
+		assert_int_equal(loop_turn(&loop, 10, &err), 0);
+	}
+	to[n] = '\0';
+}
+
+/* The guest resets itself in the moment in which a debugger stops it: it stays stopped. */
+static void test_reset_while_gdb_looks(void **state)
+{
+	struct sockaddr_un address = { .sun_family = AF_UNIX };
+	const int fd = socket(AF_UNIX, SOCK_STREAM, 0);
+	static char answer[0x5000];
+	struct test_vm t;
+	struct err err;
+
+	(void)state;
+	need_kvm();
+	snprintf(address.sun_path, sizeof(address.sun_path), "/tmp/tane-test-gdb-%d",
+		 (int)getpid());
+	make_for_gdb(&t, 2, address.sun_path);
+	boot(&t);
+	wait_for_progress(t.vm, 0);
+	write_kernel(t.path);
+	assert_int_equal(connect(fd, (struct sockaddr *)&address, sizeof(address)), 0);
+	ask(fd, "$?#3f", answer, sizeof(answer));
+	assert_string_equal(answer, "+$T05thread:1;#d7");
+	assert_true(vm_end(t.vm, VM_RESET, 0, NULL));
+	while (vm_has_ended(t.vm))
+		assert_int_equal(loop_turn(&loop, 1000, &err), 0);
+	assert_true(t.vm->gate.closed);
+	assert_int_equal(counter(t.vm), 0);
+	ask(fd, "$m100020,2#ee", answer, sizeof(answer));
+	assert_string_equal(answer, "+$ff05#31");
+	ask(fd, "$D#44", answer, sizeof(answer));
+	wait_for_progress(t.vm, 0);
+	unlink(t.path);
+	close(fd);
+	vm_destroy(t.vm);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -283,6 +344,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_two_vms_in_one_process, setup,
 						teardown),
 		cmocka_unit_test_setup_teardown(test_a_kill_wins_over_a_reset, setup,
+						teardown),
+		cmocka_unit_test_setup_teardown(test_reset_while_gdb_looks, setup,
 						teardown),
 	};
 

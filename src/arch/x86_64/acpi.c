@@ -7,8 +7,10 @@
  * the RSDT, which list FADT, MADT and MCFG; the FADT names FACS and DSDT.
  *
  * The tables tell a kernel what is there, and what is not, so that it need not
- * probe: no 8042, no VGA, no GPEs, no SMI (ACPI is always on), no deep sleep, and no
- * PCI if there is only a host bridge.
+ * probe: no 8042 and no VGA (but with firmware, or a screen), no GPEs, no SMI (ACPI is always on), no
+ * deep sleep, and no PCI if there is only a host bridge.
+ *
+ * Firmware places them itself: tables_point() and tables_seal() write it a script then.
  * The power button is a fixed feature of the PM1 block and needs no device.
  *
  * CPUs are told by the MADT alone. Objects for 4096 of them in the namespace
@@ -17,25 +19,10 @@
 #include <stddef.h>
 #include <string.h>
 
-#include "arch/x86_64/aml.h"
+#include "arch/x86_64/acpi_private.h"
 #include "arch/x86_64/layout.h"
 #include "arch/x86_64/tables.h"
 #include "dev/acpi_pm.h"
-
-#define PACKED __attribute__((packed))
-
-/* The table header (5.2.6). */
-struct acpi_header {
-	char signature[4];
-	uint32_t length;
-	uint8_t revision;
-	uint8_t checksum;
-	char oem_id[6];
-	char oem_table_id[8];
-	uint32_t oem_revision;
-	char creator_id[4];
-	uint32_t creator_revision;
-} PACKED;
 
 /* Generic Address Structure (5.2.3.2). */
 struct acpi_gas {
@@ -171,8 +158,9 @@ _Static_assert(sizeof(struct acpi_fadt) == 276, "ACPI 6.3, table 5-33");
 #define TMR_VAL_EXT   (1u << 8) /* the PM timer has 32 bits */
 #define RESET_REG_SUP (1u << 10)
 
-/* IAPC_BOOT_ARCH (5.2.9.3). Clear: no 8042; MSI works; there is a CMOS RTC. */
+/* IAPC_BOOT_ARCH (5.2.9.3). Clear: MSI works; there is a CMOS RTC. */
 #define LEGACY_DEVICES  (1u << 0)
+#define HAS_8042        (1u << 1)
 #define VGA_NOT_PRESENT (1u << 2)
 
 #define LATENCY_NO_C2 101u  /* above 100 us: no C2 */
@@ -276,8 +264,8 @@ _Static_assert(sizeof(struct acpi_mcfg) == 60, "PCI Firmware 3.0, tables 4-2 and
 /* An ID of 255 means all CPUs to a local APIC, so the old entries end before it. */
 #define MAX_LOCAL_APICS 255u
 
-static void header_init(struct acpi_header *header, const char *signature,
-			uint8_t revision, size_t length)
+void acpi_header_init(struct acpi_header *header, const char *signature, uint8_t revision,
+		      size_t length)
 {
 	memcpy(header->signature, signature, sizeof(header->signature));
 	header->length = (uint32_t)length;
@@ -289,11 +277,9 @@ static void header_init(struct acpi_header *header, const char *signature,
 	header->creator_revision = 1;
 }
 
-/* All that the header says it covers is in place: seal it. */
-static void header_finish(struct acpi_header *header)
+void acpi_header_finish(struct tables_area *area, struct acpi_header *header)
 {
-	header->checksum = 0;
-	header->checksum = tables_checksum(header, header->length);
+	tables_seal(area, &header->checksum, header, header->length);
 }
 
 static const struct acpi_facs *build_facs(struct tables_area *area, struct err *err)
@@ -306,173 +292,6 @@ static const struct acpi_facs *build_facs(struct tables_area *area, struct err *
 	table->length = sizeof(*table);
 	table->version = 2;
 	return table;
-}
-
-static void describe_uart(struct aml *aml, unsigned index, uint16_t port, uint8_t irq)
-{
-	char name[] = "COM0";
-
-	name[3] = (char)('1' + index);
-	aml_device(aml, name);
-	aml_name(aml, "_HID");
-	aml_eisaid(aml, "PNP0501"); /* 16550A */
-	aml_name(aml, "_UID");
-	aml_integer(aml, index + 1);
-	aml_name(aml, "_STA");
-	aml_integer(aml, 0xf); /* present, enabled, shown, working */
-	aml_name(aml, "_CRS");
-	aml_resources(aml);
-	aml_io(aml, port, 8);
-	aml_irq(aml, irq);
-	aml_end(aml);
-	aml_end(aml);
-}
-
-static void describe_rtc(struct aml *aml)
-{
-	aml_device(aml, "RTC");
-	aml_name(aml, "_HID");
-	aml_eisaid(aml, "PNP0B00"); /* MC146818 */
-	aml_name(aml, "_CRS");
-	aml_resources(aml);
-	aml_io(aml, PORT_RTC, 2);
-	aml_irq(aml, IRQ_RTC);
-	aml_end(aml);
-	aml_end(aml);
-}
-
-/* \_S5: the values for SLP_TYP in PM1a and PM1b control, and two reserved ones. */
-static void describe_soft_off(struct aml *aml)
-{
-	aml_name(aml, "\\_S5");
-	aml_package(aml, 4);
-	aml_integer(aml, ACPI_PM_SLP_TYP_S5);
-	aml_integer(aml, 0);
-	aml_integer(aml, 0);
-	aml_integer(aml, 0);
-	aml_end(aml);
-}
-
-static void describe_pci_windows(struct aml *aml, const struct tables_config *config)
-{
-	aml_name(aml, "_CRS");
-	aml_resources(aml);
-	aml_window(aml, AML_BUS_NUMBER, 2, 0, 0);
-	aml_io(aml, PORT_PCI_CONFIG, 8);
-	aml_window(aml, AML_IO, 2, PORT_PCI_IO, PORT_PCI_IO + PORT_PCI_IO_SIZE - 1);
-	aml_window(aml, AML_MEMORY, 4, LAYOUT_PCI_MEM32,
-		   LAYOUT_PCI_MEM32 + LAYOUT_PCI_MEM32_SIZE - 1);
-	if (config->pci_mem64_size)
-		aml_window(aml, AML_MEMORY, 8, config->pci_mem64,
-			   config->pci_mem64 + config->pci_mem64_size - 1);
-	aml_end(aml);
-}
-
-/* _PRT (6.2.13): each pin of a device leads straight to a pin of the I/O APIC. */
-static void describe_pci_interrupts(struct aml *aml, const struct tables_config *config)
-{
-	aml_name(aml, "_PRT");
-	aml_package(aml, (uint8_t)config->nr_pci_interrupts);
-	for (unsigned i = 0; i < config->nr_pci_interrupts; i++) {
-		aml_package(aml, 4);
-		aml_integer(aml, (uint32_t)config->pci_interrupts[i].device << 16 |
-					 0xffff); /* all functions */
-		aml_integer(aml, config->pci_interrupts[i].pin);
-		aml_integer(aml, 0);
-		aml_integer(aml, config->pci_interrupts[i].gsi);
-		aml_end(aml);
-	}
-	aml_end(aml);
-}
-
-/*
- * The host bridge. _OSC answers with what it was asked for: the system may control
- * all features of PCI Express, since nobody else does (6.2.11).
- */
-static void describe_pci(struct aml *aml, const struct tables_config *config)
-{
-	aml_device(aml, "PCI0");
-	aml_name(aml, "_HID");
-	aml_eisaid(aml, "PNP0A08"); /* PCI Express */
-	aml_name(aml, "_CID");
-	aml_eisaid(aml, "PNP0A03"); /* PCI */
-	aml_name(aml, "_UID");
-	aml_integer(aml, 0);
-	aml_name(aml, "_BBN");
-	aml_integer(aml, 0);
-	aml_method(aml, "_OSC", 4);
-	aml_return(aml);
-	aml_argument(aml, 3);
-	aml_end(aml);
-	describe_pci_windows(aml, config);
-	describe_pci_interrupts(aml, config);
-	aml_end(aml);
-
-	/* What MCFG speaks of must be claimed by such a device (PCI Firmware 3.0, 4.1.2). */
-	aml_device(aml, "ECAM");
-	aml_name(aml, "_HID");
-	aml_eisaid(aml, "PNP0C02"); /* resources of the motherboard */
-	aml_name(aml, "_CRS");
-	aml_resources(aml);
-	aml_memory32(aml, LAYOUT_ECAM, LAYOUT_ECAM_SIZE);
-	aml_end(aml);
-	aml_end(aml);
-}
-
-static void describe_virtio_mmio(struct aml *aml, const struct tables_config *config,
-				 unsigned index)
-{
-	static const char digits[] = "0123456789ABCDEF";
-	char name[] = "VR00";
-
-	name[2] = digits[index / 16 % 16];
-	name[3] = digits[index % 16];
-	aml_device(aml, name);
-	aml_name(aml, "_HID");
-	aml_string(aml, "LNRO0005"); /* what Linux knows virtio-mmio by */
-	aml_name(aml, "_UID");
-	aml_integer(aml, index);
-	aml_name(aml, "_CRS");
-	aml_resources(aml);
-	aml_memory32(aml, config->virtio_mmio[index].base,
-		     config->virtio_mmio[index].size);
-	aml_interrupt(aml, config->virtio_mmio[index].gsi, AML_LEVEL | AML_SHARED);
-	aml_end(aml);
-	aml_end(aml);
-}
-
-static const struct acpi_header *build_dsdt(struct tables_area *area,
-					    const struct tables_config *config,
-					    struct err *err)
-{
-	struct acpi_header *header =
-		tables_take(area, sizeof(*header), 8, "ACPI DSDT", err);
-	struct aml aml;
-	size_t length;
-	unsigned i;
-
-	if (!header)
-		return NULL;
-	aml_init(&aml, area->data + area->used, area->size - area->used);
-	describe_soft_off(&aml);
-	aml_scope(&aml, "\\_SB");
-	for (i = 0; i < config->nr_uarts; i++)
-		describe_uart(&aml, i, config->uarts[i].port, config->uarts[i].irq);
-	describe_rtc(&aml);
-	if (config->has_pci)
-		describe_pci(&aml, config);
-	for (i = 0; i < config->nr_virtio_mmio; i++)
-		describe_virtio_mmio(&aml, config, i);
-	aml_end(&aml);
-	if (aml_finish(&aml, &length, err) < 0) {
-		err_prefix(err, "ACPI DSDT in a table area of %zu bytes: ", area->size);
-		return NULL;
-	}
-
-	area->used += length;
-	header_init(header, "DSDT", 2, sizeof(*header) + length);
-	header_finish(header);
-	return header;
 }
 
 static struct acpi_gas io_register(unsigned port, unsigned length, uint8_t access)
@@ -502,31 +321,35 @@ static void describe_pm_block(struct acpi_fadt *fadt)
 		io_register(PORT_ACPI_PM + ACPI_PM_TMR, PM_TMR_LEN, GAS_DWORD_ACCESS);
 }
 
-static const struct acpi_fadt *build_fadt(struct tables_area *area, uint32_t facs_gpa,
-					  uint32_t dsdt_gpa, struct err *err)
+static const struct acpi_fadt *build_fadt(struct tables_area *area,
+					  const struct tables_config *config,
+					  const struct acpi_facs *facs,
+					  const struct acpi_header *dsdt, struct err *err)
 {
 	struct acpi_fadt *table = tables_take(area, sizeof(*table), 8, "ACPI FADT", err);
 
 	if (!table)
 		return NULL;
-	header_init(&table->header, "FACP", 6, sizeof(*table));
+	acpi_header_init(&table->header, "FACP", 6, sizeof(*table));
 	table->fadt_minor_version = 3;
 	/* ACPI 2 to 5 want X_FIRMWARE_CTRL to be 0 when FIRMWARE_CTRL is not. */
-	table->firmware_ctrl = facs_gpa;
-	table->dsdt = dsdt_gpa;
-	table->x_dsdt = dsdt_gpa;
+	tables_point(area, &table->firmware_ctrl, 4, area, facs);
+	tables_point(area, &table->dsdt, 4, area, dsdt);
+	tables_point(area, &table->x_dsdt, 8, area, dsdt);
 	table->sci_int = IRQ_SCI;
 	describe_pm_block(table);
 	table->p_lvl2_lat = LATENCY_NO_C2;
 	table->p_lvl3_lat = LATENCY_NO_C3;
 	table->century = CMOS_CENTURY;
-	table->iapc_boot_arch = LEGACY_DEVICES | VGA_NOT_PRESENT;
+	table->iapc_boot_arch =
+		LEGACY_DEVICES |
+		(config->has_firmware || config->has_screen ? HAS_8042 : VGA_NOT_PRESENT);
 	table->flags =
 		WBINVD | PROC_C1 | SLP_BUTTON | FIX_RTC | TMR_VAL_EXT | RESET_REG_SUP;
 	table->reset_reg = io_register(PORT_RESET_CONTROL, 1, GAS_BYTE_ACCESS);
 	table->reset_value = RESET_VALUE_HARD;
 	memcpy(table->hypervisor_vendor_identity, "TANE", 4);
-	header_finish(&table->header);
+	acpi_header_finish(area, &table->header);
 	return table;
 }
 
@@ -634,7 +457,7 @@ static const struct acpi_madt *build_madt(struct tables_area *area,
 		err_prefix(err, "%u CPUs: ", config->nr_cpus);
 		return NULL;
 	}
-	header_init(&table->header, "APIC", 5, size);
+	acpi_header_init(&table->header, "APIC", 5, size);
 	table->local_apic_address = LAYOUT_LAPIC;
 	table->flags = PCAT_COMPAT;
 
@@ -644,7 +467,7 @@ static const struct acpi_madt *build_madt(struct tables_area *area,
 	at = add_interrupt_override(at, 0, TABLES_TIMER_PIN, MPS_INTI_CONFORMS);
 	at = add_interrupt_override(at, IRQ_SCI, IRQ_SCI, MPS_INTI_HIGH_LEVEL);
 	add_nmis(at, config->nr_cpus);
-	header_finish(&table->header);
+	acpi_header_finish(area, &table->header);
 	return table;
 }
 
@@ -654,41 +477,50 @@ static const struct acpi_mcfg *build_mcfg(struct tables_area *area, struct err *
 
 	if (!table)
 		return NULL;
-	header_init(&table->header, "MCFG", 1, sizeof(*table));
+	acpi_header_init(&table->header, "MCFG", 1, sizeof(*table));
 	table->base_address = LAYOUT_ECAM; /* one segment group, one bus, all 0 */
-	header_finish(&table->header);
+	acpi_header_finish(area, &table->header);
 	return table;
 }
 
 /* Both root tables list the same. */
-static void add_root(const struct tables_area *area, struct acpi_rsdt *rsdt,
+static void add_root(struct tables_area *area, struct acpi_rsdt *rsdt,
 		     struct acpi_xsdt *xsdt, unsigned index, const void *table)
 {
-	xsdt->entry[index] = rsdt->entry[index] = tables_gpa(area, table);
+	tables_point(area, &rsdt->entry[index], sizeof(rsdt->entry[0]), area, table);
+	tables_point(area, &xsdt->entry[index], sizeof(xsdt->entry[0]), area, table);
 }
 
-static void fill_roots(const struct tables_area *area, struct acpi_rsdp *rsdp,
-		       struct acpi_rsdt *rsdt, struct acpi_xsdt *xsdt, unsigned entries)
+static void finish_roots(struct tables_area *area, struct acpi_rsdt *rsdt,
+			 struct acpi_xsdt *xsdt, unsigned entries)
 {
-	header_init(&rsdt->header, "RSDT", 1,
-		    offsetof(struct acpi_rsdt, entry) + entries * sizeof(rsdt->entry[0]));
-	header_finish(&rsdt->header);
-	header_init(&xsdt->header, "XSDT", 1,
-		    offsetof(struct acpi_xsdt, entry) + entries * sizeof(xsdt->entry[0]));
-	header_finish(&xsdt->header);
+	acpi_header_init(&rsdt->header, "RSDT", 1,
+			 offsetof(struct acpi_rsdt, entry) +
+				 entries * sizeof(rsdt->entry[0]));
+	acpi_header_finish(area, &rsdt->header);
+	acpi_header_init(&xsdt->header, "XSDT", 1,
+			 offsetof(struct acpi_xsdt, entry) +
+				 entries * sizeof(xsdt->entry[0]));
+	acpi_header_finish(area, &xsdt->header);
+}
 
+static void fill_rsdp(struct tables_area *rsdp_area, struct acpi_rsdp *rsdp,
+		      const struct tables_area *area, const struct acpi_rsdt *rsdt,
+		      const struct acpi_xsdt *xsdt)
+{
 	memcpy(rsdp->signature, "RSD PTR ", sizeof(rsdp->signature));
 	memcpy(rsdp->oem_id, "TANE  ", sizeof(rsdp->oem_id));
 	rsdp->revision = 2;
-	rsdp->rsdt_address = tables_gpa(area, rsdt);
 	rsdp->length = sizeof(*rsdp);
-	rsdp->xsdt_address = tables_gpa(area, xsdt);
-	rsdp->checksum = tables_checksum(rsdp, RSDP_V1_SIZE);
-	rsdp->extended_checksum = tables_checksum(rsdp, sizeof(*rsdp));
+	tables_point(rsdp_area, &rsdp->rsdt_address, 4, area, rsdt);
+	tables_point(rsdp_area, &rsdp->xsdt_address, 8, area, xsdt);
+	tables_seal(rsdp_area, &rsdp->checksum, rsdp, RSDP_V1_SIZE);
+	tables_seal(rsdp_area, &rsdp->extended_checksum, rsdp, sizeof(*rsdp));
 }
 
-int acpi_build(struct tables_area *area, const struct tables_config *config,
-	       uint64_t *rsdp_gpa, struct err *err)
+int acpi_build_apart(struct tables_area *rsdp_area, struct tables_area *area,
+		     const struct tables_config *config, uint64_t *rsdp_gpa,
+		     struct err *err)
 {
 	struct acpi_rsdp *rsdp;
 	struct acpi_rsdt *rsdt;
@@ -699,12 +531,12 @@ int acpi_build(struct tables_area *area, const struct tables_config *config,
 	const struct acpi_madt *madt;
 	const struct acpi_mcfg *mcfg = NULL;
 
-	if (!(rsdp = tables_take(area, sizeof(*rsdp), 16, "ACPI RSDP", err)) ||
+	if (!(rsdp = tables_take(rsdp_area, sizeof(*rsdp), 16, "ACPI RSDP", err)) ||
 	    !(rsdt = tables_take(area, sizeof(*rsdt), 8, "ACPI RSDT", err)) ||
 	    !(xsdt = tables_take(area, sizeof(*xsdt), 8, "ACPI XSDT", err)) ||
-	    !(facs = build_facs(area, err)) || !(dsdt = build_dsdt(area, config, err)) ||
-	    !(fadt = build_fadt(area, tables_gpa(area, facs), tables_gpa(area, dsdt),
-				err)) ||
+	    !(facs = build_facs(area, err)) ||
+	    !(dsdt = acpi_build_dsdt(area, config, err)) ||
+	    !(fadt = build_fadt(area, config, facs, dsdt, err)) ||
 	    !(madt = build_madt(area, config, err)) ||
 	    (config->has_pci && !(mcfg = build_mcfg(area, err))))
 		return -1;
@@ -713,7 +545,14 @@ int acpi_build(struct tables_area *area, const struct tables_config *config,
 	add_root(area, rsdt, xsdt, 1, madt);
 	if (mcfg)
 		add_root(area, rsdt, xsdt, 2, mcfg);
-	fill_roots(area, rsdp, rsdt, xsdt, mcfg ? 3 : 2);
-	*rsdp_gpa = tables_gpa(area, rsdp);
+	finish_roots(area, rsdt, xsdt, mcfg ? 3 : 2);
+	fill_rsdp(rsdp_area, rsdp, area, rsdt, xsdt);
+	*rsdp_gpa = tables_gpa(rsdp_area, rsdp);
 	return 0;
+}
+
+int acpi_build(struct tables_area *area, const struct tables_config *config,
+	       uint64_t *rsdp_gpa, struct err *err)
+{
+	return acpi_build_apart(area, area, config, rsdp_gpa, err);
 }

@@ -36,12 +36,15 @@ enum {
 	AML_EXT_OP_PREFIX = 0x5b,
 	AML_ARG0_OP = 0x68,
 	AML_DEVICE_OP = 0x82, /* after AML_EXT_OP_PREFIX */
+	AML_STORE_OP = 0x70,
+	AML_IF_OP = 0xa0,
 	AML_RETURN_OP = 0xa4,
 };
 
 /* Tags of resource descriptors: a small one holds its length in bits 0..2. */
 enum {
 	RESOURCE_IRQ = 0x22,
+	RESOURCE_DMA = 0x2a,
 	RESOURCE_IO = 0x47,
 	RESOURCE_END = 0x79,
 	RESOURCE_MEMORY32_FIXED = 0x86,
@@ -308,6 +311,20 @@ void aml_method(struct aml *aml, const char *path, unsigned nr_args)
 	append_u8(aml, (uint8_t)nr_args);
 }
 
+void aml_if(struct aml *aml, const char *path)
+{
+	append_u8(aml, AML_IF_OP);
+	open_block(aml, AML_BLOCK_TERMS);
+	append_path(aml, path);
+}
+
+void aml_store_argument(struct aml *aml, unsigned number, const char *path)
+{
+	append_u8(aml, AML_STORE_OP);
+	aml_argument(aml, number);
+	append_path(aml, path);
+}
+
 void aml_package(struct aml *aml, uint8_t count)
 {
 	append_u8(aml, AML_PACKAGE_OP);
@@ -445,6 +462,17 @@ void aml_irq(struct aml *aml, unsigned irq)
 	}
 	open_descriptor(aml, RESOURCE_IRQ);
 	append_u16(aml, (uint16_t)(1u << irq));
+}
+
+void aml_dma(struct aml *aml, unsigned channel)
+{
+	if (channel > 3) {
+		fail(aml, "a DMA channel for bytes is above 3");
+		return;
+	}
+	open_descriptor(aml, RESOURCE_DMA);
+	append_u8(aml, (uint8_t)(1u << channel));
+	append_u8(aml, 0);
 }
 
 void aml_interrupt(struct aml *aml, uint32_t gsi, unsigned flags)

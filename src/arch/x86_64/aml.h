@@ -13,7 +13,7 @@
  *	    })					aml_end(aml);
  *	}					aml_end(aml);
  *
- * What opens a block (scope, device, method, package, resources) is closed by
+ * What opens a block (scope, device, method, package, resources, if) is closed by
  * aml_end(). No call reports an error: the first fault (no room, a wrong name,
  * an end without a beginning) sticks, turns later calls into nothing and comes
  * out of aml_finish(), so that a description reads without noise.
@@ -64,6 +64,10 @@ void aml_package(struct aml *aml, uint8_t count);
 void aml_resources(struct aml *aml);
 void aml_end(struct aml *aml);
 
+/* If (path) {, and Store (ArgN, path), which is a term of its own. */
+void aml_if(struct aml *aml, const char *path);
+void aml_store_argument(struct aml *aml, unsigned number, const char *path);
+
 /* Name (path, object) and Return (object): the object is what is written next. */
 void aml_name(struct aml *aml, const char *path);
 void aml_return(struct aml *aml);
@@ -79,7 +83,8 @@ void aml_argument(struct aml *aml, unsigned number); /* of the method, 0 to 6 */
  * Resource descriptors (ACPI 6.3, 6.4), inside aml_resources() only.
  *
  * aml_io(): `size` ports from `base`, 16 bits decoded. aml_irq(): ISA interrupt
- * 0..15, edge, active high, exclusive. aml_interrupt(): a GSI, with AML_LEVEL,
+ * 0..15, edge, active high, exclusive. aml_dma(): ISA DMA channel 0..3, bytes, no bus
+ * master. aml_interrupt(): a GSI, with AML_LEVEL,
  * AML_LOW and AML_SHARED or none of them. aml_memory32(): a fixed range that
  * can be written; it must end at or below 4 GiB.
  */
@@ -90,6 +95,7 @@ void aml_argument(struct aml *aml, unsigned number); /* of the method, 0 to 6 */
 
 void aml_io(struct aml *aml, uint16_t base, uint8_t size);
 void aml_irq(struct aml *aml, unsigned irq);
+void aml_dma(struct aml *aml, unsigned channel);
 void aml_interrupt(struct aml *aml, uint32_t gsi, unsigned flags);
 void aml_memory32(struct aml *aml, uint32_t base, uint32_t size);
 

@@ -12,6 +12,7 @@
  *	CPU_LONG       Linux, x86/boot.rst "64-bit boot protocol"
  *	CPU_PROTECTED  PVH (Xen, pvh.rst) and Multiboot 0.6.96, section 3.2
  *	CPU_REAL       a ROM
+ *	CPU_POWER_ON   firmware
  */
 #include <inttypes.h>
 #include <stdlib.h>
@@ -19,6 +20,7 @@
 
 #include "arch/x86_64/cpu.h"
 #include "arch/x86_64/cpuid.h"
+#include "arch/x86_64/debug.h"
 #include "arch/x86_64/layout.h"
 #include "core/vm.h"
 #include "kvm/kvm_x86.h"
@@ -374,7 +376,7 @@ int cpu_reset(struct vcpu *vcpu, const struct cpu_entry *entry, struct err *err)
 	struct kvm_sregs sregs = vcpu->arch->sregs;
 	struct kvm_regs regs = { .rflags = RFLAGS_FIXED, .rip = 0xfff0 };
 
-	if (vcpu->index == 0) {
+	if (vcpu->index == 0 && entry->mode != CPU_POWER_ON) {
 		regs.rip = entry->rip;
 		regs.rax = entry->rax;
 		regs.rbx = entry->rbx;
@@ -469,4 +471,54 @@ void vcpu_arch_dump(const struct vcpu *vcpu, FILE *out)
 	dump_regs(out, &regs);
 	dump_sregs(out, &sregs);
 	dump_code(vcpu, linear, out);
+}
+
+/* `rep ins` and `rep outs` come with a count: the data moves, the port does not. */
+static void handle_io(struct vcpu *vcpu, struct kvm_run *run)
+{
+	const uint16_t port = run->io.port;
+	const unsigned size = run->io.size, count = run->io.count;
+	const bool is_write = run->io.direction == KVM_EXIT_IO_OUT;
+	uint8_t *data = (uint8_t *)run + run->io.data_offset;
+
+	bus_access_string(&vcpu->vm->bus, port, data, size, count, is_write);
+	if (vcpu->vm->config->trace)
+		vcpu_trace_io(vcpu, is_write ? "out" : "in", BUS_PIO, port, data, size,
+			      count);
+}
+
+/*
+ * A triple fault: on a PC a chip sees it and resets the machine, and old systems have no
+ * other way to do that. Whoever wants no reset wants to know why it came to that.
+ */
+static void shut_down(struct vcpu *vcpu)
+{
+	const struct vm_config *config = vcpu->vm->config;
+
+	if (config->firmware && !config->no_reboot)
+		vm_end(vcpu->vm, VM_RESET, 0, NULL);
+	else
+		vcpu_die(vcpu, "triple fault");
+}
+
+bool vcpu_arch_exit(struct vcpu *vcpu, struct kvm_run *run)
+{
+	switch (run->exit_reason) {
+	case KVM_EXIT_IO:
+		vcpu->io_pending = true;
+		handle_io(vcpu, run);
+		return true;
+	case KVM_EXIT_HLT:
+		/* With an interrupt controller KVM handles HLT itself. */
+		if (vcpu->vm->halt_ends)
+			vm_end(vcpu->vm, VM_POWEROFF, 0, NULL);
+		return true;
+	case KVM_EXIT_DEBUG:
+		return debug_handle_exit(vcpu, run);
+	case KVM_EXIT_SHUTDOWN:
+		shut_down(vcpu);
+		return true;
+	default:
+		return false;
+	}
 }

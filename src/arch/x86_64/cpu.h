@@ -8,6 +8,7 @@
 #include "core/vcpu.h"
 
 enum cpu_mode {
+	CPU_POWER_ON,  /* real mode at f000:fff0, which is 16 bytes below 4 GiB */
 	CPU_REAL,      /* 16 bits, CS as given, other segments at 0 */
 	CPU_PROTECTED, /* 32 bits, flat segments, paging off */
 	CPU_LONG,      /* 64 bits, identity mapped by the tables at `cr3` */

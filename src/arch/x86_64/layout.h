@@ -22,16 +22,18 @@
  *	    e010_0000      virtio-mmio devices, 4 KiB for each
  *	    fec0_0000      IOAPIC
  *	    fee0_0000      local APIC
- *	    fffb_c000      KVM's identity map page, then three pages of TSS
+ *	    feff_c000      KVM's identity map page, then three pages of TSS
+ *	    ff80_0000      firmware, up to 8 MiB; it ends at the end
  *	0x1_0000_0000  RAM that did not fit below, then, at the next multiple of 64 GiB
  *	               and as far as the CPU can address, 64 GiB for large BARs
  *
- * Ports: the PC's own (20 PIC, 40 PIT, 61 system control, 64 i8042, 70 RTC,
+ * Ports: the PC's own (0, 81, c0 DMA, 20 PIC, 40 PIT, 61 system control, 64 i8042, 70 RTC,
  * 80 POST, 92 fast A20, 3f8/2f8/3e8/2e8 UARTs, cf8 PCI, cf9 reset) and these:
  *
  *	0xe8   milestone register of --stats      0xe9, 0x402  debug console
  *	0xed   I/O delay                          0xf4         debug exit
- *	0x600  ACPI power management block        0x1000 up    BARs of PCI functions
+ *	0x510  fw_cfg                             0x600        ACPI power management block
+ *	0x1000 up  BARs of PCI functions
  */
 #ifndef TANE_ARCH_X86_64_LAYOUT_H
 #define TANE_ARCH_X86_64_LAYOUT_H
@@ -61,22 +63,43 @@
 #define LAYOUT_ECAM_SIZE        0x100000ull
 #define LAYOUT_VIRTIO_MMIO      0xe0100000ull
 #define LAYOUT_VIRTIO_STRIDE    0x1000ull
-#define LAYOUT_PCI_MEM64_SIZE   0x1000000000ull /* and alignment */
+#define LAYOUT_VIRTIO_MMIO_END  0xe0200000ull
 #define LAYOUT_IOAPIC           0xfec00000ull
 #define LAYOUT_LAPIC            0xfee00000ull
-#define LAYOUT_KVM_IDENTITY_MAP 0xfffbc000ull
-#define LAYOUT_KVM_TSS          0xfffbd000ull
+#define LAYOUT_KVM_IDENTITY_MAP 0xfeffc000ull
+#define LAYOUT_KVM_TSS          0xfeffd000ull
+#define LAYOUT_ROM_SHADOW_MAX   0x20000ull /* below LAYOUT_HIGH_MEMORY */
 
+/*
+ * KVM's memory slots: RAM below and above the hole, the firmware's ROM. With firmware, RAM
+ * below the hole is three parts: up to 0xc0000, 13 segments, and from 1 MiB on.
+ */
+#define SLOT_LOW_RAM    0
+#define SLOT_HIGH_RAM   1
+#define SLOT_ROM        2
+#define SLOT_MIDDLE_RAM 3
+#define SLOT_SEGMENTS   4
+
+#define PORT_DMA_1         0x00
 #define PORT_I8042_DATA    0x60
 #define PORT_I8042_COMMAND 0x64
 #define PORT_RTC           0x70 /* index, data */
 #define PORT_POST          0x80
+#define PORT_DMA_PAGES     0x81 /* 0x80 is one too, but POST codes go there */
 #define PORT_FAST_A20      0x92
+#define PORT_DMA_2         0xc0
 #define PORT_MILESTONE     0xe8
 #define PORT_DEBUG_CONSOLE 0xe9
 #define PORT_DELAY         0xed
 #define PORT_DEBUG_EXIT    0xf4 /* four bytes wide */
+#define PORT_VGA_MONO      0x3b0
+#define PORT_VGA           0x3c0
+#define PORT_FLOPPY        0x3f0 /* to 3f5, and: */
+#define PORT_FLOPPY_DIR    0x3f7
 #define PORT_BIOS_DEBUG    0x402
+#define PORT_FW_CFG        0x510 /* selector and data */
+#define PORT_FW_CFG_DMA    0x514
+#define PORT_FW_CFG_SIZE   0xc
 #define PORT_ACPI_PM       0x600 /* PM1a event 0..3, PM1a control 4..5, timer 8..b */
 #define PORT_PCI_CONFIG    0xcf8 /* eight ports; the second is also: */
 #define PORT_RESET_CONTROL 0xcf9
@@ -94,18 +117,22 @@
 	}
 
 #define IRQ_KEYBOARD   1
+#define IRQ_FLOPPY     6
 #define IRQ_RTC        8
 #define IRQ_SCI        9
+#define IRQ_MOUSE      12
+#define IRQ_IDE        14 /* and 15: the two channels */
 #define IRQ_PCI        16 /* the wires INTA# to INTD# of PCI: pins 16 to 19 */
 #define NR_IOAPIC_PINS 24
+#define DMA_FLOPPY     2
 
 /*
  * ISA interrupts that no chip of ours has: virtio-mmio devices take turns. They are
  * below 16, so that a kernel without ACPI can be told of them.
  */
-#define LAYOUT_VIRTIO_IRQS                  \
-	{                                   \
-		5, 6, 7, 10, 11, 12, 14, 15 \
+#define LAYOUT_VIRTIO_IRQS              \
+	{                               \
+		5, 6, 7, 10, 11, 14, 15 \
 	}
 
 #endif

@@ -2,9 +2,10 @@
 /*
  * The x86-64 machine: which chips exist and where.
  *
- * There are two. The PC (build_pc) runs kernels: interrupt controllers, local
- * APICs and PIT live in KVM, the rest are the chips below. The ROM machine
- * (build_rom) is the smallest thing that computes: RAM, one output port, and
+ * There are three. The PC (build_pc) runs kernels: interrupt controllers, local
+ * APICs and PIT live in KVM, the rest are the chips below. The PC with firmware is that
+ * and what firmware and old systems need: a ROM, fw_cfg and the 440FX chipset. The
+ * ROM machine (build_rom) is the smallest thing that computes: RAM, one output port, and
  * HLT, which ends it.
  *
  * Port 0x61 (NMI status, speaker, timer 2) is KVM's too, since it belongs to
@@ -15,65 +16,43 @@
  */
 #include <pthread.h>
 #include <stdlib.h>
-#include <time.h>
-#include <unistd.h>
 
 #include "arch/machine.h"
-#include "arch/serial.h"
-#include "arch/virtio.h"
 #include "arch/x86_64/boot.h"
 #include "arch/x86_64/cpuid.h"
+#include "arch/x86_64/firmware.h"
+#include "arch/x86_64/floppy.h"
+#include "arch/x86_64/keyboard.h"
 #include "arch/x86_64/layout.h"
 #include "arch/x86_64/pci_host.h"
-#include "core/platform.h"
+#include "arch/x86_64/screen.h"
 #include "dev/acpi_pm.h"
 #include "dev/debug_console.h"
 #include "dev/debug_exit.h"
-#include "dev/i8042.h"
 #include "dev/mc146818.h"
 #include "dev/milestone.h"
 #include "dev/port92.h"
 #include "dev/post_code.h"
 #include "dev/reset_control.h"
 #include "kvm/kvm_x86.h"
-#include "virtio/console.h"
 #include "virtio/transport.h"
 
 _Static_assert(TABLES_MAX_VIRTIO_MMIO >= VIRTIO_MAX_DEVICES, "each has to be described");
 
-#define RESET_TIMEOUT_MS 10000
-
-/* An interrupt pin with up to 32 devices on it; it is high while any of them is. */
-struct pin {
-	struct vm *vm;
-	pthread_mutex_t lock;
-	uint32_t levels;
-	unsigned gsi;
-};
-
-/* A device's end of the wire. */
-struct wire {
-	struct pin *pin;
-	uint32_t bit;
-};
-
 struct machine {
-	struct platform platform;
+	struct machine_common common;
 	struct kvm_irq_routing_entry pin_routes[KVM_X86_MAX_PIN_ROUTES];
 	pthread_mutex_t
 		lock; /* guards every chip here but the RTC, PM and serial ports */
-	struct pin pins[NR_IOAPIC_PINS];
-	struct wire uart_wires[CONFIG_MAX_UARTS], rtc_wire, sci_wire, keyboard_wire;
-	struct wire pci_wires[4], virtio_wires[VIRTIO_MAX_DEVICES];
 
-	struct serial serials[CONFIG_MAX_UARTS];
 	struct mc146818 rtc;
 	struct loop_timer rtc_timer;
 	pthread_mutex_t rtc_lock;
 	struct acpi_pm pm;
 	struct loop_timer pm_timer;
 	pthread_mutex_t pm_lock;
-	struct i8042 i8042;
+	struct keyboard keyboard;
+	struct loop_timer keyboard_timer;
 	struct port92 port92;
 	struct reset_control reset_control;
 	struct post_code post_code, delay;
@@ -81,13 +60,13 @@ struct machine {
 	struct debug_exit debug_exit;
 	struct milestone milestone;
 	struct pci_host pci;
-	struct virtio_devices virtio;
-	struct virtio_mmio_places virtio_places;
+	struct floppy floppy;
 	bool is_pc;
 
-	struct console *output; /* where the debug ports print: COM1's, or this: */
-	struct console own_output;
-	bool has_own_output;
+	/* Of the PC with firmware. */
+	struct firmware firmware;
+	struct chipset chipset;
+	struct screen screen;
 
 	/* KVM's chips as they were at power-on. */
 	struct kvm_irqchip irqchips[3];
@@ -96,77 +75,10 @@ struct machine {
 	struct cpu_entry entry;
 };
 
-static void wire_set(void *opaque, bool level)
+/* Drive a pin of PICs and IOAPIC. */
+static void set_pin(struct vm *vm, unsigned gsi, bool level)
 {
-	const struct wire *wire = opaque;
-	struct pin *pin = wire->pin;
-
-	pthread_mutex_lock(&pin->lock);
-	pin->levels = level ? pin->levels | wire->bit : pin->levels & ~wire->bit;
-	kvm_vm_irq_line(&pin->vm->kvm_vm, pin->gsi, pin->levels != 0);
-	pthread_mutex_unlock(&pin->lock);
-}
-
-static struct irq_line connect(struct machine *machine, struct wire *wire, unsigned gsi,
-			       unsigned bit)
-{
-	*wire = (struct wire){ .pin = &machine->pins[gsi], .bit = 1u << bit };
-	return (struct irq_line){ .set = wire_set, .opaque = wire };
-}
-
-/* The chips' way out of the guest's life. */
-static void on_reset(void *opaque)
-{
-	vm_end(opaque, VM_RESET, 0, NULL);
-}
-
-static void on_power_off(void *opaque)
-{
-	vm_end(opaque, VM_POWEROFF, 0, NULL);
-}
-
-static void on_debug_exit(void *opaque, uint32_t value)
-{
-	vm_end(opaque, VM_DEBUG_EXIT, value, NULL);
-}
-
-static void on_milestone(void *opaque, uint8_t number)
-{
-	vm_mark_milestone(opaque, number);
-}
-
-static bool output_is_writable(void *opaque)
-{
-	return console_is_writable(opaque);
-}
-
-/* The debug ports and a ROM print on stdout, by the same ring as the console. */
-static void on_output(void *opaque, uint8_t byte)
-{
-	struct vm *vm = opaque;
-	struct console *output = vm->machine->output;
-
-	if (!console_put(output, byte))
-		vcpu_wait(vm, output_is_writable, output);
-}
-
-static void on_output_writable(void *opaque)
-{
-	vcpus_wake(opaque);
-}
-
-/* Of the output that has no serial port behind it: it has no input either. */
-static const struct console_ops output_ops = {
-	.writable = on_output_writable,
-};
-
-static int64_t rtc_now(void *opaque)
-{
-	struct timespec now;
-
-	(void)opaque;
-	clock_gettime(CLOCK_REALTIME, &now);
-	return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
+	kvm_vm_irq_line(&vm->kvm_vm, gsi, level);
 }
 
 static void rtc_arm(void *opaque, int64_t deadline_ns)
@@ -174,7 +86,7 @@ static void rtc_arm(void *opaque, int64_t deadline_ns)
 	struct vm *vm = opaque;
 
 	if (deadline_ns != INT64_MAX)
-		deadline_ns += loop_now() - rtc_now(vm);
+		deadline_ns += loop_now() - machine_real_time(vm);
 	loop_timer_arm(&vm->machine->rtc_timer, deadline_ns);
 }
 
@@ -185,12 +97,6 @@ static void rtc_tick(void *opaque)
 	pthread_mutex_lock(&machine->rtc_lock);
 	mc146818_tick(&machine->rtc);
 	pthread_mutex_unlock(&machine->rtc_lock);
-}
-
-static int64_t pm_now(void *opaque)
-{
-	(void)opaque;
-	return loop_now();
 }
 
 static void pm_arm(void *opaque, int64_t deadline_ns)
@@ -209,33 +115,42 @@ static void pm_tick(void *opaque)
 	pthread_mutex_unlock(&machine->pm_lock);
 }
 
+static void keyboard_rest(void *opaque)
+{
+	struct vm *vm = opaque;
+
+	loop_timer_arm(&vm->machine->keyboard_timer, loop_now() + KEYBOARD_REST_NS);
+}
+
+static void on_keyboard_timer(void *opaque)
+{
+	struct machine *machine = opaque;
+
+	pthread_mutex_lock(&machine->lock);
+	keyboard_tick(&machine->keyboard);
+	pthread_mutex_unlock(&machine->lock);
+}
+
+static const struct keyboard_ops keyboard_ops = {
+	.reset = machine_on_reset,
+	.rest = keyboard_rest,
+};
+
 static const struct mc146818_ops rtc_ops = {
-	.now = rtc_now,
+	.now = machine_real_time,
 	.arm = rtc_arm,
 };
 
 static const struct acpi_pm_ops pm_ops = {
-	.now = pm_now,
+	.now = machine_monotonic_time,
 	.arm = pm_arm,
-	.power_off = on_power_off,
+	.power_off = machine_on_power_off,
 };
 
 /* How much of the RAM lies below the hole. */
 static uint64_t low_ram(const struct vm *vm)
 {
 	return LAYOUT_LOW_RAM(vm->config->memory);
-}
-
-static int add_region(struct vm *vm, uint64_t gpa, uint64_t size, struct err *err)
-{
-	const unsigned slot = vm->memory.nr_regions;
-
-	if (memory_add_ram(&vm->memory, gpa, size, err))
-		return -1;
-	if (kvm_vm_set_memory(&vm->kvm_vm, slot, gpa, size, vm->memory.regions[slot].hva,
-			      0, err))
-		return err_prefix(err, "guest memory (--mem): ");
-	return 0;
 }
 
 /* How wide the CPU's physical addresses are (CPUID 0x80000008, EAX 7:0). */
@@ -273,39 +188,11 @@ static int add_ram(struct vm *vm, struct err *err)
 
 	if (ram > low && check_limits(vm, err))
 		return -1;
-	if (add_region(vm, 0, low, err))
+	/* With firmware its slots are made later: not all of it is RAM at first. */
+	if (vm->config->firmware ? memory_add_ram(&vm->memory, 0, low, err)
+				 : machine_add_ram(vm, 0, low, err))
 		return -1;
-	return ram > low ? add_region(vm, LAYOUT_HOLE_END, ram - low, err) : 0;
-}
-
-static void platform_wait(void *opaque, bool (*ready)(void *arg), void *arg)
-{
-	vcpu_wait(opaque, ready, arg);
-}
-
-static void platform_wake(void *opaque)
-{
-	vcpus_wake(opaque);
-}
-
-static void platform_quit(void *opaque)
-{
-	vm_end(opaque, VM_KILLED, 0, NULL);
-}
-
-static void init_platform(struct vm *vm)
-{
-	struct platform *platform = &vm->machine->platform;
-
-	platform_init(platform);
-	platform->kvm = &vm->kvm_vm;
-	platform->bus = &vm->bus;
-	platform->memory = &vm->memory;
-	platform->loop = vm->loop;
-	platform->wait = platform_wait;
-	platform->wake = platform_wake;
-	platform->quit = platform_quit;
-	platform->opaque = vm;
+	return ram > low ? machine_add_ram(vm, LAYOUT_HOLE_END, ram - low, err) : 0;
 }
 
 /* What KVM emulates, and what it looked like when it was new. */
@@ -316,7 +203,7 @@ static int build_kvm_chips(struct vm *vm, struct err *err)
 
 	if (kvm_vm_set_tss(kvm, LAYOUT_KVM_TSS, LAYOUT_KVM_IDENTITY_MAP, err) ||
 	    kvm_vm_create_irqchip(kvm, err) ||
-	    platform_set_pins(&machine->platform, machine->pin_routes,
+	    platform_set_pins(&machine->common.platform, machine->pin_routes,
 			      kvm_x86_pin_routes(machine->pin_routes), NR_IOAPIC_PINS,
 			      err) ||
 	    kvm_vm_create_pit(kvm, err))
@@ -330,33 +217,6 @@ static int build_kvm_chips(struct vm *vm, struct err *err)
 	return kvm_vm_get_pit(kvm, &machine->pit, err);
 }
 
-static void init_pins(struct vm *vm)
-{
-	for (unsigned i = 0; i < NR_IOAPIC_PINS; i++) {
-		struct pin *pin = &vm->machine->pins[i];
-
-		pin->vm = vm;
-		pin->gsi = i;
-		pthread_mutex_init(&pin->lock, NULL);
-	}
-}
-
-static int add_port(struct vm *vm, uint64_t base, uint64_t size, const char *name,
-		    const struct io_ops *ops, void *dev, pthread_mutex_t *lock,
-		    struct err *err)
-{
-	const struct bus_range range = {
-		.base = base,
-		.size = size,
-		.name = name,
-		.ops = ops,
-		.dev = dev,
-		.lock = lock,
-	};
-
-	return bus_add(&vm->bus, BUS_PIO, &range, err);
-}
-
 static int build_serials(struct vm *vm, struct err *err)
 {
 	static const struct {
@@ -366,13 +226,12 @@ static int build_serials(struct vm *vm, struct err *err)
 	struct machine *machine = vm->machine;
 
 	for (unsigned i = 0; i < CONFIG_MAX_UARTS; i++) {
-		struct irq_line irq =
-			connect(machine, &machine->uart_wires[i], uarts[i].irq, i);
+		struct irq_line irq = wires_connect(&machine->common.wires, uarts[i].irq);
 
 		if (vm->config->serials[i].kind == SERIAL_ABSENT)
 			continue;
-		if (serial_init(&machine->serials[i], vm, i, BUS_PIO, uarts[i].port, &irq,
-				err))
+		if (serial_init(&machine->common.serials[i], vm, i, &uart16550_model,
+				BUS_PIO, uarts[i].port, &irq, err))
 			return -1;
 	}
 	return 0;
@@ -381,8 +240,8 @@ static int build_serials(struct vm *vm, struct err *err)
 static int build_clocks(struct vm *vm, struct err *err)
 {
 	struct machine *machine = vm->machine;
-	struct irq_line rtc = connect(machine, &machine->rtc_wire, IRQ_RTC, 0);
-	struct irq_line sci = connect(machine, &machine->sci_wire, IRQ_SCI, 0);
+	struct irq_line rtc = wires_connect(&machine->common.wires, IRQ_RTC);
+	struct irq_line sci = wires_connect(&machine->common.wires, IRQ_SCI);
 
 	if (loop_timer_init(&machine->rtc_timer, vm->loop, rtc_tick, machine, err) ||
 	    loop_timer_init(&machine->pm_timer, vm->loop, pm_tick, machine, err))
@@ -390,26 +249,32 @@ static int build_clocks(struct vm *vm, struct err *err)
 	mc146818_init(&machine->rtc, &rtc_ops, &rtc, vm);
 	mc146818_set_memory(&machine->rtc, low_ram(vm), vm->config->memory - low_ram(vm));
 	acpi_pm_init(&machine->pm, &pm_ops, &sci, vm);
-	if (add_port(vm, PORT_RTC, MC146818_NR_PORTS, "mc146818", &mc146818_io,
-		     &machine->rtc, &machine->rtc_lock, err))
+	if (machine_add_port(vm, PORT_RTC, MC146818_NR_PORTS, "mc146818", &mc146818_io,
+			     &machine->rtc, &machine->rtc_lock, err))
 		return -1;
-	return add_port(vm, PORT_ACPI_PM, ACPI_PM_NR_PORTS, "acpi-pm", &acpi_pm_io,
-			&machine->pm, &machine->pm_lock, err);
+	return machine_add_port(vm, PORT_ACPI_PM, ACPI_PM_NR_PORTS, "acpi-pm",
+				&acpi_pm_io, &machine->pm, &machine->pm_lock, err);
 }
 
 /* The ways in which a PC is reset, and the ports that firmware people know. */
 static int build_ports(struct vm *vm, struct err *err)
 {
 	struct machine *m = vm->machine;
-	struct irq_line keyboard = connect(m, &m->keyboard_wire, IRQ_KEYBOARD, 0);
+	struct i8042 *i8042 = &m->keyboard.controller;
+	const struct irq_line irqs[I8042_NR_PORTS] = {
+		[I8042_KEYBOARD] = wires_connect(&m->common.wires, IRQ_KEYBOARD),
+		[I8042_MOUSE] = wires_connect(&m->common.wires, IRQ_MOUSE),
+	};
 
-	i8042_init(&m->i8042, on_reset, &keyboard, vm);
-	port92_init(&m->port92, on_reset, vm);
-	reset_control_init(&m->reset_control, on_reset, vm);
+	if (loop_timer_init(&m->keyboard_timer, vm->loop, on_keyboard_timer, m, err))
+		return -1;
+	keyboard_init(&m->keyboard, &keyboard_ops, irqs, vm);
+	port92_init(&m->port92, machine_on_reset, vm);
+	reset_control_init(&m->reset_control, machine_on_reset, vm);
 	post_code_init(&m->post_code);
 	post_code_init(&m->delay);
-	debug_exit_init(&m->debug_exit, on_debug_exit, vm);
-	milestone_init(&m->milestone, on_milestone, vm);
+	debug_exit_init(&m->debug_exit, machine_on_debug_exit, vm);
+	milestone_init(&m->milestone, machine_on_milestone, vm);
 
 	const struct {
 		uint64_t base, size;
@@ -418,8 +283,8 @@ static int build_ports(struct vm *vm, struct err *err)
 		void *dev;
 		bool absent;
 	} ports[] = {
-		{ PORT_I8042_DATA, 1, "i8042-data", &i8042_data_io, &m->i8042, false },
-		{ PORT_I8042_COMMAND, 1, "i8042-command", &i8042_command_io, &m->i8042,
+		{ PORT_I8042_DATA, 1, "i8042-data", &i8042_data_io, i8042, false },
+		{ PORT_I8042_COMMAND, 1, "i8042-command", &i8042_command_io, i8042,
 		  false },
 		{ PORT_POST, 1, "post-code", &post_code_io, &m->post_code, false },
 		{ PORT_FAST_A20, 1, "port92", &port92_io, &m->port92, false },
@@ -431,8 +296,8 @@ static int build_ports(struct vm *vm, struct err *err)
 
 	for (unsigned i = 0; i < sizeof(ports) / sizeof(ports[0]); i++) {
 		if (!ports[i].absent &&
-		    add_port(vm, ports[i].base, ports[i].size, ports[i].name,
-			     ports[i].ops, ports[i].dev, &m->lock, err))
+		    machine_add_port(vm, ports[i].base, ports[i].size, ports[i].name,
+				     ports[i].ops, ports[i].dev, &m->lock, err))
 			return -1;
 	}
 	return 0;
@@ -443,27 +308,36 @@ static int build_pci(struct vm *vm, struct err *err)
 	struct machine *machine = vm->machine;
 	struct irq_line intx[4];
 
-	for (unsigned i = 0; i < 4; i++)
-		intx[i] = connect(machine, &machine->pci_wires[i], IRQ_PCI + i, 0);
-	return pci_host_init(&machine->pci, &machine->platform,
+	if (vm->config->firmware) {
+		chipset_init(&machine->chipset, &machine->common.wires, shadow_set_route,
+			     &machine->firmware.shadow, intx);
+	} else {
+		for (unsigned i = 0; i < 4; i++)
+			intx[i] = wires_connect(&machine->common.wires, IRQ_PCI + i);
+	}
+	return pci_host_init(&machine->pci, &machine->common.platform,
 			     LAYOUT_HOLE_END + vm->config->memory - low_ram(vm),
-			     address_bits(vm), intx, &machine->reset_control,
-			     &machine->lock, err);
+			     address_bits(vm), intx,
+			     vm->config->firmware ? &machine->chipset : NULL,
+			     &machine->reset_control, &machine->lock, err);
 }
 
 /* Devices on MMIO take turns on interrupts that no chip has. */
-static void init_virtio_places(struct machine *machine)
+static void init_virtio_places(struct machine *machine, bool has_floppy)
 {
 	static const uint8_t irqs[] = LAYOUT_VIRTIO_IRQS;
-	struct virtio_mmio_places *places = &machine->virtio_places;
+	struct virtio_mmio_places *places = &machine->common.virtio_places;
+	/* The last two are those of IDE. */
+	const unsigned nr_irqs = sizeof(irqs) - (machine->common.ide ? 2 : 0);
 
 	places->base = LAYOUT_VIRTIO_MMIO;
 	places->stride = LAYOUT_VIRTIO_STRIDE;
 	places->count = VIRTIO_MAX_DEVICES;
-	for (unsigned i = 0; i < VIRTIO_MAX_DEVICES; i++) {
-		places->gsis[i] = irqs[i % sizeof(irqs)];
-		places->irqs[i] = connect(machine, &machine->virtio_wires[i],
-					  places->gsis[i], i / sizeof(irqs));
+	for (unsigned i = 0, turn = 0; i < VIRTIO_MAX_DEVICES; i++, turn++) {
+		if (has_floppy && irqs[turn % nr_irqs] == IRQ_FLOPPY)
+			turn++;
+		places->gsis[i] = irqs[turn % nr_irqs];
+		places->irqs[i] = wires_connect(&machine->common.wires, places->gsis[i]);
 	}
 }
 
@@ -472,123 +346,52 @@ static int build_virtio(struct vm *vm, struct err *err)
 	struct machine *machine = vm->machine;
 	const bool on_pci = vm->config->virtio == VIRTIO_PCI;
 
-	init_virtio_places(machine);
-	return virtio_devices_build(&machine->virtio, vm, &machine->platform,
+	init_virtio_places(machine, vm->config->nr_floppies);
+	return virtio_devices_build(&machine->common.virtio, vm,
+				    &machine->common.platform,
 				    on_pci ? &machine->pci.bus : NULL,
-				    on_pci ? NULL : &machine->virtio_places, err);
-}
-
-static int build_own_output(struct vm *vm, struct err *err)
-{
-	struct machine *machine = vm->machine;
-
-	machine->output = &machine->own_output;
-	machine->has_own_output = true;
-	return console_init(&machine->own_output, vm->loop, -1, STDOUT_FILENO, 0,
-			    &output_ops, vm, err);
+				    on_pci ? NULL : &machine->common.virtio_places, err);
 }
 
 /* No lock: the chip has no state, and a vCPU may wait in it. */
 static int build_output_port(struct vm *vm, uint64_t port, const char *name,
 			     struct err *err)
 {
-	return add_port(vm, port, 1, name, &debug_console_io, &vm->machine->debug_console,
-			NULL, err);
+	return machine_add_port(vm, port, 1, name, &debug_console_io,
+				&vm->machine->debug_console, NULL, err);
 }
 
-static int build_pc(struct vm *vm, struct err *err)
+/* Firmware is told by the port that it shall not print. */
+static int build_outputs(struct vm *vm, struct err *err)
 {
-	struct machine *machine = vm->machine;
-
-	machine->is_pc = true;
-	if (build_kvm_chips(vm, err) || build_serials(vm, err) || build_clocks(vm, err) ||
-	    build_ports(vm, err) || build_pci(vm, err) || build_virtio(vm, err))
+	if (machine_build_output(vm, err) ||
+	    build_output_port(vm, PORT_DEBUG_CONSOLE, "debug-console", err))
 		return -1;
-	for (unsigned i = 0; i < CONFIG_MAX_UARTS; i++) {
-		if (vm->config->serials[i].kind == SERIAL_CONSOLE)
-			machine->output = &machine->serials[i].console;
-	}
-	if (!machine->output && build_own_output(vm, err))
-		return -1;
-	if (build_output_port(vm, PORT_DEBUG_CONSOLE, "debug-console", err))
-		return -1;
+	if (vm->config->firmware && !vm->config->trace_firmware)
+		return 0;
 	return build_output_port(vm, PORT_BIOS_DEBUG, "bios-debug", err);
 }
 
-/* Nothing can interrupt HLT here, so it ends the VM. */
-static int build_rom(struct vm *vm, struct err *err)
+static int build_firmware(struct vm *vm, struct err *err)
 {
-	vm->halt_ends = true;
-	if (kvm_vm_set_tss(&vm->kvm_vm, LAYOUT_KVM_TSS, LAYOUT_KVM_IDENTITY_MAP, err) ||
-	    build_own_output(vm, err))
-		return -1;
-	return build_output_port(vm, PORT_ROM_OUTPUT, "rom-output", err);
-}
-
-int machine_build(struct vm *vm, struct err *err)
-{
-	struct machine *machine = calloc(1, sizeof(*machine));
-
-	if (!machine)
-		return err_set(err, "no memory for the machine");
-	vm->machine = machine;
-	machine->rtc_timer.source.fd = machine->pm_timer.source.fd = -1;
-	pthread_mutex_init(&machine->lock, NULL);
-	pthread_mutex_init(&machine->rtc_lock, NULL);
-	pthread_mutex_init(&machine->pm_lock, NULL);
-	debug_console_init(&machine->debug_console, on_output, vm);
-	init_platform(vm);
-	init_pins(vm);
-	if (cpu_model_init(&machine->cpu_model, &vm->kvm, err) || add_ram(vm, err))
-		return -1;
-	return vm->config->rom ? build_rom(vm, err) : build_pc(vm, err);
-}
-
-void machine_destroy(struct vm *vm)
-{
-	struct machine *machine = vm->machine;
-
-	if (!machine)
-		return;
-	/* The host still reads or writes guest memory: leave it mapped until we are gone. */
-	if (!virtio_devices_destroy(&machine->virtio))
-		vm->memory.nr_regions = 0;
-	loop_timer_destroy(&machine->rtc_timer, vm->loop);
-	loop_timer_destroy(&machine->pm_timer, vm->loop);
-	for (unsigned i = 0; i < CONFIG_MAX_UARTS; i++)
-		serial_destroy(&machine->serials[i]);
-	if (machine->has_own_output)
-		console_destroy(&machine->own_output);
-	for (unsigned i = 0; i < NR_IOAPIC_PINS; i++)
-		pthread_mutex_destroy(&machine->pins[i].lock);
-	pci_host_destroy(&machine->pci);
-	platform_destroy(&machine->platform);
-	pthread_mutex_destroy(&machine->pm_lock);
-	pthread_mutex_destroy(&machine->rtc_lock);
-	pthread_mutex_destroy(&machine->lock);
-	cpu_model_destroy(&machine->cpu_model);
-	free(machine);
-	vm->machine = NULL;
-}
-
-const struct cpu_model *machine_cpu_model(const struct vm *vm)
-{
-	return &vm->machine->cpu_model;
+	if (!vm->config->firmware)
+		return 0;
+	return firmware_build(&vm->machine->firmware, vm, low_ram(vm), err);
 }
 
 static void describe_virtio_mmio(const struct vm *vm, struct tables_config *tables)
 {
-	const struct virtio_mmio_places *places = &vm->machine->virtio_places;
+	const struct virtio_mmio_places *places = &vm->machine->common.virtio_places;
 
 	if (vm->config->virtio != VIRTIO_MMIO)
 		return;
-	for (unsigned i = 0; i < vm->machine->virtio.count; i++) {
+	for (unsigned i = 0; i < vm->machine->common.virtio.count; i++) {
 		tables->virtio_mmio[i].base =
 			(uint32_t)(places->base + i * places->stride);
 		tables->virtio_mmio[i].size = VIRTIO_MMIO_SIZE;
 		tables->virtio_mmio[i].gsi = (uint8_t)places->gsis[i];
 	}
-	tables->nr_virtio_mmio = vm->machine->virtio.count;
+	tables->nr_virtio_mmio = vm->machine->common.virtio.count;
 }
 
 /* The machine, as the firmware tables tell it. */
@@ -598,7 +401,13 @@ static struct tables_config describe(const struct vm *vm)
 		uint16_t port;
 		uint8_t irq;
 	} uarts[CONFIG_MAX_UARTS] = LAYOUT_UARTS;
-	struct tables_config tables = { .nr_cpus = vm->config->cpus };
+	struct tables_config tables = {
+		.nr_cpus = vm->config->cpus,
+		.has_firmware = vm->config->firmware,
+		.has_screen = screen_is_wanted(vm->config),
+		.has_floppy = vm->config->nr_floppies,
+		.has_ide = vm->machine->common.ide != NULL,
+	};
 
 	for (unsigned i = 0; i < CONFIG_MAX_UARTS; i++) {
 		if (vm->config->serials[i].kind == SERIAL_ABSENT)
@@ -612,6 +421,162 @@ static struct tables_config describe(const struct vm *vm)
 	return tables;
 }
 
+/* fw_cfg tells of all devices, so it comes when they are there. */
+static int build_fw_cfg(struct vm *vm, struct err *err)
+{
+	struct tables_config tables;
+
+	if (!vm->config->firmware)
+		return 0;
+	tables = describe(vm);
+	if (firmware_describe(&vm->machine->firmware, vm, &tables, &vm->machine->pci.bus,
+			      err))
+		return -1;
+	return screen_add_bios(vm->config, &vm->machine->firmware.fw_cfg, err);
+}
+
+static int build_screen(struct vm *vm, struct err *err)
+{
+	if (!screen_is_wanted(vm->config))
+		return 0;
+	return screen_build(&vm->machine->screen, vm, err);
+}
+
+/* Firmware programs the DMA controllers in any case, and old systems ask for them. */
+static int build_floppy(struct vm *vm, struct err *err)
+{
+	struct machine *machine = vm->machine;
+	uint8_t types[I82077_NR_DRIVES];
+
+	if (!vm->config->firmware && !vm->config->nr_floppies)
+		return 0;
+	if (floppy_build(&machine->floppy, vm, &machine->common.wires, err))
+		return -1;
+	floppy_types(&machine->floppy, types);
+	mc146818_set_floppies(&machine->rtc, types[0], types[1]);
+	return 0;
+}
+
+static int build_ide(struct vm *vm, struct err *err)
+{
+	struct machine *machine = vm->machine;
+	struct irq_line irqs[2];
+
+	if (!config_count_disks(vm->config, DISK_IDE))
+		return 0;
+	for (unsigned i = 0; i < 2; i++)
+		irqs[i] = wires_connect(&machine->common.wires, IRQ_IDE + i);
+	machine->common.ide = ide_new(vm, &machine->pci.bus, irqs, err);
+	return machine->common.ide ? 0 : -1;
+}
+
+static int build_pc(struct vm *vm, struct err *err)
+{
+	struct machine *machine = vm->machine;
+
+	machine->is_pc = true;
+	if (build_kvm_chips(vm, err) || build_serials(vm, err) || build_clocks(vm, err) ||
+	    build_ports(vm, err) || build_pci(vm, err) || build_firmware(vm, err) ||
+	    build_screen(vm, err) || build_floppy(vm, err) || build_ide(vm, err) ||
+	    build_virtio(vm, err) || build_fw_cfg(vm, err))
+		return -1;
+	return build_outputs(vm, err);
+}
+
+/* Nothing can interrupt HLT here, so it ends the VM. */
+static int build_rom(struct vm *vm, struct err *err)
+{
+	vm->halt_ends = true;
+	if (kvm_vm_set_tss(&vm->kvm_vm, LAYOUT_KVM_TSS, LAYOUT_KVM_IDENTITY_MAP, err) ||
+	    machine_build_output(vm, err) || build_screen(vm, err))
+		return -1;
+	return build_output_port(vm, PORT_ROM_OUTPUT, "rom-output", err);
+}
+
+_Static_assert(offsetof(struct machine, common) == 0, "see machine_common()");
+
+const char arch_name[] = "x86_64";
+const bool arch_has_screen = true;
+
+int arch_validate(const struct vm_config *config, struct err *err)
+{
+	if (config->irqchip != IRQCHIP_AUTO)
+		return err_set(err, "--irqchip: a PC has one kind only, PICs and APICs");
+	return 0;
+}
+
+int machine_vm_type(const struct vm *vm, unsigned long *type, struct err *err)
+{
+	(void)vm;
+	(void)err;
+	*type = 0;
+	return 0;
+}
+
+int machine_complete(struct vm *vm, struct err *err)
+{
+	(void)vm;
+	(void)err;
+	return 0;
+}
+
+int machine_build(struct vm *vm, struct err *err)
+{
+	struct machine *machine = calloc(1, sizeof(*machine));
+
+	if (!machine)
+		return err_set(err, "no memory for the machine");
+	vm->machine = machine;
+	machine->rtc_timer.source.fd = machine->pm_timer.source.fd = -1;
+	machine->keyboard_timer.source.fd = -1;
+	pthread_mutex_init(&machine->lock, NULL);
+	pthread_mutex_init(&machine->rtc_lock, NULL);
+	pthread_mutex_init(&machine->pm_lock, NULL);
+	debug_console_init(&machine->debug_console, machine_on_output, vm);
+	machine_common_init(vm, set_pin);
+	if (cpu_model_init(&machine->cpu_model, &vm->kvm, err) || add_ram(vm, err))
+		return -1;
+	return vm->config->rom ? build_rom(vm, err) : build_pc(vm, err);
+}
+
+void machine_destroy(struct vm *vm)
+{
+	struct machine *machine = vm->machine;
+
+	if (!machine)
+		return;
+	/* The host still reads or writes guest memory: leave it mapped until we are gone. */
+	if (!virtio_devices_destroy(&machine->common.virtio))
+		vm->memory.nr_regions = 0;
+	(void)ide_free(machine->common.ide);
+	loop_timer_destroy(&machine->rtc_timer, vm->loop);
+	loop_timer_destroy(&machine->pm_timer, vm->loop);
+	loop_timer_destroy(&machine->keyboard_timer, vm->loop);
+	screen_destroy(&machine->screen);
+	floppy_destroy(&machine->floppy);
+	pci_host_destroy(&machine->pci);
+	chipset_destroy(&machine->chipset);
+	firmware_destroy(&machine->firmware);
+	machine_common_destroy(vm);
+	pthread_mutex_destroy(&machine->pm_lock);
+	pthread_mutex_destroy(&machine->rtc_lock);
+	pthread_mutex_destroy(&machine->lock);
+	cpu_model_destroy(&machine->cpu_model);
+	free(machine);
+	vm->machine = NULL;
+}
+
+bool machine_debug_read_rom(const struct vm *vm, uint64_t gpa, void *to, size_t len)
+{
+	return vm->config->firmware &&
+	       firmware_read_rom(&vm->machine->firmware, gpa, to, len);
+}
+
+const struct cpu_model *machine_cpu_model(const struct vm *vm)
+{
+	return &vm->machine->cpu_model;
+}
+
 /* What a kernel that reads no tables is told of virtio-mmio devices. */
 static void describe_for_no_acpi(const struct vm *vm, char *params, size_t size)
 {
@@ -619,8 +584,8 @@ static void describe_for_no_acpi(const struct vm *vm, char *params, size_t size)
 
 	params[0] = '\0';
 	if (vm->config->virtio == VIRTIO_MMIO)
-		virtio_mmio_params(&machine->virtio_places, machine->virtio.count, params,
-				   size);
+		virtio_mmio_params(&machine->common.virtio_places,
+				   machine->common.virtio.count, params, size);
 }
 
 int machine_load(struct vm *vm, struct err *err)
@@ -628,6 +593,10 @@ int machine_load(struct vm *vm, struct err *err)
 	const struct tables_config tables = describe(vm);
 	char params[VIRTIO_MAX_DEVICES * 64];
 
+	if (vm->config->firmware) {
+		vm->machine->entry = (struct cpu_entry){ .mode = CPU_POWER_ON };
+		return 0;
+	}
 	describe_for_no_acpi(vm, params, sizeof(params));
 	return boot_load(vm, &tables, params, &vm->machine->entry, err);
 }
@@ -637,20 +606,12 @@ static int reset_vcpu(struct vcpu *vcpu, struct err *err)
 	return cpu_reset(vcpu, &vcpu->vm->machine->entry, err);
 }
 
-int machine_quiet_devices(struct vm *vm, struct err *err)
-{
-	return virtio_devices_reset(&vm->machine->virtio, RESET_TIMEOUT_MS, err);
-}
-
 /* Our chips first: they lower their lines, then KVM's chips forget them. */
 static int reset_pc(struct vm *vm, struct err *err)
 {
 	struct machine *m = vm->machine;
 
-	for (unsigned i = 0; i < CONFIG_MAX_UARTS; i++) {
-		if (vm->config->serials[i].kind != SERIAL_ABSENT)
-			serial_reset(&m->serials[i]);
-	}
+	machine_reset_serials(vm);
 	pthread_mutex_lock(&m->rtc_lock);
 	mc146818_reset(&m->rtc);
 	pthread_mutex_unlock(&m->rtc_lock);
@@ -658,15 +619,18 @@ static int reset_pc(struct vm *vm, struct err *err)
 	acpi_pm_reset(&m->pm);
 	pthread_mutex_unlock(&m->pm_lock);
 	pthread_mutex_lock(&m->lock);
-	i8042_reset(&m->i8042);
+	keyboard_reset(&m->keyboard);
 	port92_reset(&m->port92);
 	reset_control_reset(&m->reset_control);
 	post_code_reset(&m->post_code);
 	post_code_reset(&m->delay);
 	pthread_mutex_unlock(&m->lock);
+	firmware_reset(&m->firmware);
+	floppy_reset(&m->floppy);
 	if (machine_quiet_devices(vm, err))
 		return -1;
 	pci_bus_reset(&m->pci.bus);
+	chipset_reset(&m->chipset);
 
 	for (unsigned chip = 0; chip < 3; chip++) {
 		if (kvm_vm_set_irqchip(&vm->kvm_vm, &m->irqchips[chip], err))
@@ -677,9 +641,10 @@ static int reset_pc(struct vm *vm, struct err *err)
 
 int machine_reset(struct vm *vm, struct err *err)
 {
+	screen_reset(&vm->machine->screen);
 	if (vm->machine->is_pc && reset_pc(vm, err))
 		return -1;
-	return vcpus_call(vm, reset_vcpu, RESET_TIMEOUT_MS, err);
+	return vcpus_call(vm, reset_vcpu, MACHINE_RESET_TIMEOUT_MS, err);
 }
 
 bool machine_power_button(struct vm *vm)
@@ -694,35 +659,31 @@ bool machine_power_button(struct vm *vm)
 	return true;
 }
 
-void machine_drain_consoles(struct vm *vm, const struct console_interrupt *interrupt,
-			    int timeout_ms)
+int machine_send_keys(struct vm *vm, const char *text, struct err *err)
 {
 	struct machine *machine = vm->machine;
+	int result;
 
-	for (unsigned i = 0; i < CONFIG_MAX_UARTS; i++) {
-		if (machine->serials[i].open)
-			console_drain(&machine->serials[i].console, interrupt,
-				      timeout_ms);
-	}
-	if (machine->has_own_output)
-		console_drain(&machine->own_output, interrupt, timeout_ms);
-	virtio_devices_drain(&machine->virtio, interrupt, timeout_ms);
+	if (!machine->is_pc)
+		return err_set(err, "keys: the machine of a ROM has no keyboard");
+	pthread_mutex_lock(&machine->lock);
+	result = keyboard_type(&machine->keyboard, text, err);
+	pthread_mutex_unlock(&machine->lock);
+	return result;
 }
 
-void machine_resize_console(struct vm *vm, uint16_t cols, uint16_t rows)
+bool machine_screen(struct vm *vm, struct text_screen *text)
 {
-	struct virtio *console = virtio_devices_console(&vm->machine->virtio);
+	struct screen *screen = &vm->machine->screen;
 
-	if (console)
-		virtio_console_resize(console, cols, rows);
+	if (screen->is_there)
+		screen_read(screen, &vm->memory, text);
+	return screen->is_there;
 }
 
-void machine_print_stats(const struct vm *vm, FILE *out)
+int machine_dump_dtb(const struct vm *vm, const char *path, struct err *err)
 {
-	virtio_devices_print_stats(&vm->machine->virtio, out);
-}
-
-void machine_print_hints(const struct vm *vm, FILE *out)
-{
-	virtio_devices_print_hints(&vm->machine->virtio, out);
+	(void)vm;
+	return err_set(err, "--dump-dtb %s: this machine has ACPI and no device tree",
+		       path);
 }

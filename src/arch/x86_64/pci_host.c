@@ -10,6 +10,7 @@
  * Windows for BARs: ports from 0x1000, 512 MiB below 4 GiB, and 64 GiB above RAM if the
  * CPU can form such addresses. layout.h has the map.
  */
+#include "arch/machine.h"
 #include "arch/x86_64/layout.h"
 #include "arch/x86_64/pci_host.h"
 #include "util/bytes.h"
@@ -53,25 +54,15 @@ static const struct io_ops ports_io = {
 	.max_size = 4,
 };
 
-static struct pci_window high_window(uint64_t ram_end, unsigned address_bits)
-{
-	const uint64_t size = LAYOUT_PCI_MEM64_SIZE, limit = 1ull << address_bits;
-	const uint64_t base = align_up(ram_end, size);
-
-	if (!range_within(base, size, limit))
-		return (struct pci_window){ 0 };
-	return (struct pci_window){ .base = base, .size = size };
-}
-
 int pci_host_init(struct pci_host *host, struct platform *platform, uint64_t ram_end,
 		  unsigned address_bits, const struct irq_line intx[4],
-		  struct reset_control *reset_control, pthread_mutex_t *reset_lock,
-		  struct err *err)
+		  struct chipset *chipset, struct reset_control *reset_control,
+		  pthread_mutex_t *reset_lock, struct err *err)
 {
 	const struct pci_window io = { .base = PORT_PCI_IO, .size = PORT_PCI_IO_SIZE };
 	const struct pci_window mem32 = { .base = LAYOUT_PCI_MEM32,
 					  .size = LAYOUT_PCI_MEM32_SIZE };
-	const struct pci_window mem64 = high_window(ram_end, address_bits);
+	const struct pci_window mem64 = machine_high_window(ram_end, address_bits);
 	const struct bus_range ports = {
 		.base = PORT_PCI_CONFIG,
 		.size = 8,
@@ -90,10 +81,16 @@ int pci_host_init(struct pci_host *host, struct platform *platform, uint64_t ram
 	host->reset_control = reset_control;
 	host->reset_lock = reset_lock;
 	host->made = true;
-	if (pci_bus_init(&host->bus, platform, &io, &mem32, &mem64, intx, err))
-		return -1;
-	for (unsigned wire = 0; wire < 4; wire++)
-		host->bus.interrupt_lines[wire] = (uint8_t)(IRQ_PCI + wire);
+	if (chipset) {
+		pci_bus_init_bare(&host->bus, platform, &io, &mem32, &mem64, intx);
+		if (chipset_plug(chipset, &host->bus, err))
+			return -1;
+	} else {
+		if (pci_bus_init(&host->bus, platform, &io, &mem32, &mem64, intx, err))
+			return -1;
+		for (unsigned wire = 0; wire < 4; wire++)
+			host->bus.interrupt_lines[wire] = (uint8_t)(IRQ_PCI + wire);
+	}
 	if (bus_add(platform->bus, BUS_PIO, &ports, err))
 		return -1;
 	return bus_add(platform->bus, BUS_MMIO, &ecam, err);
@@ -129,13 +126,14 @@ void pci_host_describe(const struct pci_host *host, struct tables_config *tables
 			tables->has_pci = true;
 		for (unsigned pin = 0; pin < 4; pin++) {
 			const unsigned n = tables->nr_pci_interrupts;
+			const unsigned wire = (pci_intx_pin(device) + pin) % 4;
 
 			if (!(pins >> pin & 1))
 				continue;
 			tables->pci_interrupts[n].device = (uint8_t)device;
 			tables->pci_interrupts[n].pin = (uint8_t)pin;
-			tables->pci_interrupts[n].gsi =
-				(uint8_t)(IRQ_PCI + (pci_intx_pin(device) + pin) % 4);
+			tables->pci_interrupts[n].gsi = (uint8_t)(IRQ_PCI + wire);
+			tables->pci_interrupts[n].isa = (uint8_t)chipset_isa_irq(wire);
 			tables->nr_pci_interrupts++;
 		}
 	}

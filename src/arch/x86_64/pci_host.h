@@ -3,6 +3,7 @@
 #ifndef TANE_ARCH_X86_64_PCI_HOST_H
 #define TANE_ARCH_X86_64_PCI_HOST_H
 
+#include "arch/x86_64/chipset.h"
 #include "arch/x86_64/tables.h"
 #include "core/platform.h"
 #include "dev/pci.h"
@@ -17,12 +18,13 @@ struct pci_host {
 
 /*
  * Make the bus and put its ports and its ECAM in place. `ram_end` is the end of RAM
- * above 4 GiB, or 4 GiB; the CPU forms addresses of `address_bits`.
+ * above 4 GiB, or 4 GiB; the CPU forms addresses of `address_bits`. With a chipset there
+ * is firmware, which sets the bus up.
  */
 int pci_host_init(struct pci_host *host, struct platform *platform, uint64_t ram_end,
 		  unsigned address_bits, const struct irq_line intx[4],
-		  struct reset_control *reset_control, pthread_mutex_t *reset_lock,
-		  struct err *err);
+		  struct chipset *chipset, struct reset_control *reset_control,
+		  pthread_mutex_t *reset_lock, struct err *err);
 void pci_host_destroy(struct pci_host *host);
 
 /* Add what firmware tables have to say about it. */

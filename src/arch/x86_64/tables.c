@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * What the ACPI tables and the MP table share: the area they lie in, which is
- * filled from its beginning, the checksum, and the ID of the I/O APIC.
+ * filled from its beginning, addresses and checksums, and the ID of the I/O APIC.
  */
 #include <string.h>
 
@@ -41,6 +41,29 @@ uint8_t tables_checksum(const void *table, size_t size)
 	for (i = 0; i < size; i++)
 		sum = (uint8_t)(sum + bytes[i]);
 	return (uint8_t)-sum;
+}
+
+void tables_point(struct tables_area *area, void *field, uint8_t size,
+		  const struct tables_area *to, const void *target)
+{
+	const uint64_t gpa = tables_gpa(to, target);
+
+	memcpy(field, &gpa, size);
+	if (area->loader)
+		table_loader_add_pointer(area->loader, area->file,
+					 tables_gpa(area, field), size, to->file);
+}
+
+void tables_seal(struct tables_area *area, uint8_t *checksum, const void *table,
+		 size_t size)
+{
+	*checksum = 0;
+	if (area->loader)
+		table_loader_add_checksum(area->loader, area->file,
+					  tables_gpa(area, checksum),
+					  tables_gpa(area, table), (uint32_t)size);
+	else
+		*checksum = tables_checksum(table, size);
 }
 
 uint8_t tables_ioapic_id(const struct tables_config *config)

@@ -12,6 +12,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "arch/x86_64/table_loader.h"
 #include "util/err.h"
 
 #define TABLES_MAX_UARTS          4
@@ -21,6 +22,9 @@
 /* The machine as the tables have to describe it. CPU n has APIC ID n. */
 struct tables_config {
 	unsigned nr_cpus;
+	bool has_firmware; /* and the chips that come with it: fw_cfg, 8042, VGA */
+	bool has_screen;   /* without firmware too: VGA and 8042 */
+	bool has_floppy;   /* a controller of floppy disks */
 	struct {
 		uint16_t port;
 		uint8_t irq;
@@ -32,11 +36,13 @@ struct tables_config {
 	 * at each place of an empty bus. The other windows are fixed, see layout.h.
 	 */
 	bool has_pci;
+	bool has_ide; /* and its ports of old, which the root bridge has to let through */
 	uint64_t pci_mem64, pci_mem64_size; /* size 0: there is none */
 	struct {
 		uint8_t device;
 		uint8_t pin; /* 0..3: INTA# to INTD# */
 		uint8_t gsi;
+		uint8_t isa; /* with firmware: the interrupt of the PICs that it is led to */
 	} pci_interrupts[TABLES_MAX_PCI_INTERRUPTS]; /* by device, then by pin */
 	unsigned nr_pci_interrupts;
 
@@ -47,12 +53,18 @@ struct tables_config {
 	unsigned nr_virtio_mmio;
 };
 
-/* A table area under construction: `data` will lie at guest address `gpa`. */
+/*
+ * A table area under construction: `data` will lie at guest address `gpa`. Or firmware
+ * chooses the place: then it is the fw_cfg file `file`, `gpa` is 0, and `loader` gets the
+ * commands that make its addresses and checksums right.
+ */
 struct tables_area {
 	uint8_t *data;
 	size_t size;
 	size_t used;
 	uint64_t gpa;
+	const char *file;
+	struct table_loader *loader; /* NULL: the place is known */
 };
 
 /*
@@ -77,6 +89,13 @@ uint32_t tables_gpa(const struct tables_area *area, const void *p);
 /* The byte that makes the sum of all bytes 0, as both languages want it. */
 uint8_t tables_checksum(const void *table, size_t size);
 
+/* Write the address of `target`, in the area `to`, into `size` bytes at `field`. */
+void tables_point(struct tables_area *area, void *field, uint8_t size,
+		  const struct tables_area *to, const void *target);
+/* `size` bytes at `table` are in place: make their checksum, the byte at `checksum`. */
+void tables_seal(struct tables_area *area, uint8_t *checksum, const void *table,
+		 size_t size);
+
 /* The ID of the I/O APIC: one that no CPU has, or 0 if they have taken all of 0..254. */
 uint8_t tables_ioapic_id(const struct tables_config *config);
 
@@ -86,6 +105,10 @@ uint8_t tables_ioapic_id(const struct tables_config *config);
  */
 int acpi_build(struct tables_area *area, const struct tables_config *config,
 	       uint64_t *rsdp_gpa, struct err *err);
+/* The same with the RSDP in an area of its own, where it is first. */
+int acpi_build_apart(struct tables_area *rsdp_area, struct tables_area *area,
+		     const struct tables_config *config, uint64_t *rsdp_gpa,
+		     struct err *err);
 
 /*
  * Append the MP configuration table (MP 1.4, chapter 4) and write the floating
