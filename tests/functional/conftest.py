@@ -10,6 +10,9 @@ see marks.py.
 (the tests that share a boot) a run makes a folder for it in DIR, and whoever
 finds it there already leaves the group to the other. Tests that are left to
 another run do not show up in the results.
+
+--passed FILE names tests, a line each, that have passed elsewhere today: they are left
+out, unless they are marked `everykvm`, since they are about KVM itself.
 """
 import os
 import signal
@@ -22,6 +25,7 @@ import tane
 
 def pytest_addoption(parser):
     parser.addoption("--claims", metavar="DIR", help="share the tests with other runs")
+    parser.addoption("--passed", metavar="FILE", help="leave out what these lines name")
 
 
 def pytest_configure(config):
@@ -30,6 +34,7 @@ def pytest_configure(config):
         signal.signal(number, signal.SIG_DFL)
     signal.signal(signal.SIGINT, signal.default_int_handler)
     config.addinivalue_line("markers", "anykvm: needs no more of KVM than kvm_pvm offers")
+    config.addinivalue_line("markers", "everykvm: KVM has a say: not done by one pass elsewhere")
     config.addinivalue_line("markers", "nokvm: needs no KVM")
     config.addinivalue_line("markers", "arch(name, ...): runs on these architectures")
 
@@ -53,8 +58,17 @@ def runs_here(item):
     return all(tane.ARCH in mark.args for mark in marks)
 
 
+def names_of_passed(config):
+    if not config.option.passed:
+        return set()
+    with open(config.option.passed, encoding="utf-8") as file:
+        return set(file.read().splitlines())
+
+
 def pytest_collection_modifyitems(config, items):
-    others = [item for item in items if not runs_here(item)]
+    passed = names_of_passed(config)
+    others = [item for item in items if not runs_here(item) or
+              (name_of(item) in passed and not item.get_closest_marker("everykvm"))]
     config.hook.pytest_deselected(items=others)
     items[:] = [item for item in items if item not in others]
     no_guests, no_kernels = why_no_kvm()
@@ -62,6 +76,11 @@ def pytest_collection_modifyitems(config, items):
         why = no_guests if item.get_closest_marker("anykvm") else no_kernels
         if why and not item.get_closest_marker("nokvm"):
             item.add_marker(pytest.mark.skip(reason=why))
+
+
+def name_of(item):
+    """As tests/run names it in results."""
+    return f"{item.module.__name__}::{item.name}"
 
 
 def group_of(item):

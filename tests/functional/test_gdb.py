@@ -19,7 +19,7 @@ import pytest
 
 from tane import Tane, guest
 
-pytestmark = pytest.mark.anykvm
+pytestmark = [pytest.mark.anykvm, pytest.mark.everykvm]
 
 GDB = shutil.which("gdb-multiarch") or "gdb"
 SECONDS = 90

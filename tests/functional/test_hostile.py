@@ -12,7 +12,7 @@ import pytest
 
 from tane import Tane, guest, is_sanitized
 
-pytestmark = pytest.mark.anykvm
+pytestmark = [pytest.mark.anykvm, pytest.mark.everykvm]
 
 DEVICES = ["blk", "net", "console", "rng", "balloon", "p9", "vsock"]
 MMIO = "mmio=e0100000,1000,10"  # LAYOUT_VIRTIO_MMIO, its stride, places

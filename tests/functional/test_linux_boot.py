@@ -84,7 +84,7 @@ class Report:
         if not boot.acpi:
             options += ["--no-reboot"]  # it cannot power off, so the report ends by a reset
         self.tane = Tane("-k", linux.kernel(boot.kind, boot.image), "-i", linux.initramfs(),
-                         *options, "-p", f"quiet {boot.params} tane.script=/report.sh")
+                         *options, "-p", f"{linux.QUIET} {boot.params} tane.script=/report.sh")
         self.tane.expect("== time\r*\n", 150)
         self.host_time = time.time()
         self.tane.status = self.tane.wait(180)
@@ -331,5 +331,5 @@ def test_command_line(boot):
     """The default words and ours; nothing that works around anything."""
     line = re.search(r"[Cc]ommand line: (.*)", boot.dmesg)[1]
     default = [f"console={linux.TTY}"] + ([] if boot.boot.acpi else ["panic=-1"])
-    assert line.split() == [*default, "quiet", *boot.boot.params.split(),
+    assert line.split() == [*default, *linux.QUIET.split(), *boot.boot.params.split(),
                             "tane.script=/report.sh"]

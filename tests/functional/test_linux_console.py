@@ -69,7 +69,7 @@ def test_ten_kilobytes_pasted_at_once():
 
 def test_a_script_by_pipe():
     """No terminal anywhere: commands go in at once, answers come out."""
-    tane = Tane("-k", linux.kernel(), "-i", linux.initramfs(), "-p", "quiet",
+    tane = Tane("-k", linux.kernel(), "-i", linux.initramfs(), "-p", linux.QUIET,
                 stdin="pipe")
     tane.expect(linux.PROMPT)
     tane.send("expr 20 + 22\nexpr 1 + 2\nexit\n")

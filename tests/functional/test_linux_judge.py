@@ -9,7 +9,7 @@ def judge(*args, load=()):
     """`tane test` with a guest that offers a shell."""
     added, words = linux.additions(linux.KIND, load, ())
     tane = Tane(command=[PROGRAM, "test", "-k", linux.kernel(), "-i", linux.initramfs(),
-                         *added, "-p", f"quiet {words}", *args, "--reject", "Oops|panic",
+                         *added, "-p", f"{linux.QUIET} {words}", *args, "--reject", "Oops|panic",
                          "--timeout", "4m"])
     return tane, tane.wait(300)
 

@@ -248,7 +248,7 @@ def test_crash_with_all_cpus_busy():
 
 def test_input_before_linux_listens():
     """What is piped in at the start waits until Linux opens its terminal."""
-    tane = Tane("-k", linux.kernel(), "-i", linux.initramfs(), "-p", "quiet",
+    tane = Tane("-k", linux.kernel(), "-i", linux.initramfs(), "-p", linux.QUIET,
                 stdin="pipe")
     tane.send("echo $((6*7))\nexit\n")
     tane.process.stdin.close()

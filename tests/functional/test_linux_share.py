@@ -458,7 +458,7 @@ def test_user_and_root_change_places(world):
     files.append(shutil.copy(script, world))
     for path in files:
         os.chmod(path, 0o644)
-    words = f"quiet tane.modules={LOAD.replace(' ', ',')} tane.script=/script"
+    words = f"{linux.QUIET} tane.modules={LOAD.replace(' ', ',')} tane.script=/script"
     before = stat.S_IMODE(os.stat("/dev/kvm").st_mode)
     os.chmod("/dev/kvm", 0o666)
     machine = tane.Tane(command=[
@@ -519,7 +519,7 @@ def test_root_on_a_share(tmp_path):
     machine = tane.Tane(
         "-k", linux.kernel("generic"), "-i", linux.initramfs(),
         "-i", linux.modules("generic"), "-i", initrd, "-s", f"{tmp_path},rw,tag=/dev/root",
-        "-p", "quiet rdinit=/script root=/dev/root rootfstype=9p "
+        "-p", f"{linux.QUIET} rdinit=/script root=/dev/root rootfstype=9p "
         f"rootflags={OPTIONS} rw init=/sbin/init")
     assert machine.wait() == 0
     assert "/dev/root / 9p rw," in machine.text()

@@ -293,7 +293,8 @@ class Machine:
             "-no-user-config", "-display", "none", "-no-reboot",
             *(ICOUNT if args.icount else TCG), "-smp", str(args.cpus), "-m", str(args.mem),
             "-kernel", f"{kernel}/{arch.image}", "-initrd", f"/dev/fd/{initrd}",
-            "-append", f"console={arch.console} quiet panic=-1 mitigations=off",
+            "-append", f"console={arch.console} quiet cryptomgr.notests panic=-1 "
+            "mitigations=off",
             *self.channel("console"), "-serial", "chardev:console",
             "-device", "virtio-serial-pci,max_ports=8",
             *shared(root, "root", readonly="on")]
