@@ -57,23 +57,22 @@ static int find_modules(const struct vm_config *config, struct modules *modules,
 	const char *wanted[MAX_WANTED];
 	const unsigned nr = list_wanted(config, wanted);
 
-	*modules = (struct modules){ .nr = 0 };
+	*modules = MODULES_NONE;
 	if (!config->command.modules_dir)
 		return 0;
 	return modules_find(modules, config->command.modules_dir, wanted, nr, err);
 }
 
-static int add_module(struct cpio *archive, const char *path, struct err *err)
+static int add_module(struct cpio *archive, const struct modules *modules,
+		      const struct module *module, struct err *err)
 {
-	char name[MODULES_NAME_SIZE],
-		file[sizeof(INIT_PATH_MODULES) + MODULES_NAME_SIZE + 8];
+	char file[sizeof(INIT_PATH_MODULES) + MODULES_NAME_SIZE + 8];
 	struct module_data data;
 	int r;
 
-	if (modules_read(path, &data, err))
+	if (modules_read(modules, module, &data, err))
 		return -1;
-	modules_name(path, name);
-	snprintf(file, sizeof(file), INIT_PATH_MODULES "/%s.ko", name);
+	snprintf(file, sizeof(file), INIT_PATH_MODULES "/%s.ko", module->name);
 	r = cpio_add_file(archive, file, 0644, data.bytes, err);
 	modules_release(&data);
 	return r;
@@ -98,12 +97,8 @@ static int add_config(struct cpio *archive, struct bytes record,
 	if (record.size)
 		memcpy(text, record.data, record.size);
 	at = text + record.size;
-	for (unsigned i = 0; i < modules->nr; i++) {
-		char name[MODULES_NAME_SIZE];
-
-		modules_name(modules->paths[i], name);
-		at += snprintf(at, most, "%s%s", key, name) + 1;
-	}
+	for (unsigned i = 0; i < modules->nr; i++)
+		at += snprintf(at, most, "%s%s", key, modules->all[i].name) + 1;
 	r = cpio_add_file(archive, INIT_PATH_CONFIG, 0600,
 			  (struct bytes){ (uint8_t *)text, (size_t)(at - text) }, err);
 	free(text);
@@ -120,7 +115,7 @@ static int fill(struct cpio *archive, struct bytes record, const struct modules 
 	    cpio_add_folder(archive, INIT_PATH_MODULES, err))
 		return -1;
 	for (unsigned i = 0; i < modules->nr; i++) {
-		if (add_module(archive, modules->paths[i], err))
+		if (add_module(archive, modules, &modules->all[i], err))
 			return -1;
 	}
 	return add_config(archive, record, modules, err) || cpio_finish(archive, err) ? -1

@@ -1,142 +1,118 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Modules of a kernel; see modules.h. */
+/* Modules of a kernel, the files; see modules.h. */
 #include <errno.h>
-#include <limits.h>
-#include <stdio.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
+#include <unistd.h>
 
 #include "boot/formats.h"
 #include "boot/modules.h"
-#include "util/fd.h"
+#include "util/beneath.h"
 
-#define BUILTIN          "modules.builtin" /* a line per module, such as kernel/fs/ext4/ext4.ko */
-#define MAX_BUILTIN_FILE ((uint64_t)16 << 20)
-#define MAX_MODULE       ((uint64_t)256 << 20) /* with debug information they are large */
+#define MAX_LIST   ((uint64_t)16 << 20)
+#define MAX_MODULE ((uint64_t)256 << 20) /* with debug information they are large */
 
-static const char *basename_of(const char *path)
+/* One of the lists. The kernel's build makes modules.builtin, depmod(8) the others. */
+static int read_list(const struct modules *modules, const char *name, bool is_needed,
+		     struct file_contents *file, struct err *err)
 {
-	const char *slash = strrchr(path, '/');
+	const int r = beneath_read(file, modules->fd, name, MAX_LIST, err);
 
-	return slash ? slash + 1 : path;
+	if (r == -ENOENT && !is_needed)
+		*file = (struct file_contents){ 0 };
+	else if (r)
+		return err_prefix(err, "\"%s/%s\"%s: ", modules->folder, name,
+				  is_needed ? ", which depmod makes" : "");
+	return 0;
 }
 
-/* The kernel makes no difference between '-' and '_'. */
-static char plain(char c)
+static int find(struct modules *modules, const char *const *names, unsigned nr,
+		struct err *err)
 {
-	return c == '-' ? '_' : c;
-}
+	struct file_contents dep = { 0 }, softdep = { 0 }, builtin = { 0 };
+	int r = -1;
 
-void modules_name(const char *path, char name[MODULES_NAME_SIZE])
-{
-	const char *at = basename_of(path);
-	size_t n = 0;
+	if (!read_list(modules, "modules.dep", true, &dep, err) &&
+	    !read_list(modules, "modules.softdep", false, &softdep, err) &&
+	    !read_list(modules, "modules.builtin", false, &builtin, err)) {
+		const struct modules_texts texts = { dep.bytes, softdep.bytes,
+						     builtin.bytes };
 
-	while (at[n] && at[n] != '.' && n < MODULES_NAME_SIZE - 1) {
-		name[n] = plain(at[n]);
-		n++;
+		r = modules_list(modules, &texts, names, nr, err);
+		if (r)
+			err_prefix(err, "modules in \"%s\": ", modules->folder);
 	}
-	name[n] = '\0';
-}
-
-/* Does a line of modules.builtin end with "/NAME.ko"? */
-static bool line_has_name(struct bytes line, const char *name)
-{
-	const size_t size = strlen(name);
-	const uint8_t *at;
-
-	if (line.size < size + 4 || memcmp(line.data + line.size - 3, ".ko", 3) != 0)
-		return false;
-	at = line.data + line.size - 3 - size;
-	for (size_t i = 0; i < size; i++) {
-		if (plain((char)at[i]) != name[i])
-			return false;
-	}
-	return at[-1] == '/';
-}
-
-static bool is_built_in(struct bytes list, const char *name)
-{
-	while (list.size) {
-		const uint8_t *end = memchr(list.data, '\n', list.size);
-		const size_t size = end ? (size_t)(end - list.data) : list.size;
-
-		if (line_has_name((struct bytes){ list.data, size }, name))
-			return true;
-		list.data += size + (end != NULL);
-		list.size -= size + (end != NULL);
-	}
-	return false;
-}
-
-/* A folder without that list may be complete nevertheless. */
-static void read_builtin(const char *folder, struct file_contents *file)
-{
-	char path[PATH_MAX];
-	struct err ignored;
-
-	*file = (struct file_contents){ .mapped = 0 };
-	if (snprintf(path, sizeof(path), "%s/" BUILTIN, folder) < (int)sizeof(path))
-		(void)file_read(file, path, MAX_BUILTIN_FILE, &ignored);
+	file_release(&dep);
+	file_release(&softdep);
+	file_release(&builtin);
+	return r;
 }
 
 int modules_find(struct modules *modules, const char *folder, const char *const *names,
 		 unsigned nr, struct err *err)
 {
-	const char *wanted[MODULES_MAX];
-	struct file_contents builtin;
-	unsigned nr_wanted = 0;
-	int r = 0;
-
-	*modules = (struct modules){ .nr = 0 };
-	read_builtin(folder, &builtin);
-	for (unsigned i = 0; i < nr && i < MODULES_MAX; i++) {
-		if (!is_built_in(builtin.bytes, names[i]))
-			wanted[nr_wanted++] = names[i];
-	}
-	file_release(&builtin);
-	if (nr_wanted)
-		r = modules_close_over(modules, folder, wanted, nr_wanted, err);
-	if (r)
-		modules_free(modules);
-	return r;
+	*modules = MODULES_NONE;
+	modules->folder = folder;
+	/* The folder itself may be a link: the user named it, or it is the system's. */
+	modules->fd = open(folder, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	if (modules->fd < 0)
+		return err_errno(err, "modules in \"%s\"", folder);
+	if (!find(modules, names, nr, err))
+		return 0;
+	modules_free(modules);
+	return -1;
 }
 
 void modules_free(struct modules *modules)
 {
 	for (unsigned i = 0; i < modules->nr; i++)
-		free(modules->paths[i]);
-	modules->nr = 0;
+		free(modules->all[i].path);
+	if (modules->fd >= 0)
+		close(modules->fd);
+	*modules = MODULES_NONE;
 }
 
-static int unpack(struct file_contents *file, enum decompress_format format,
-		  struct module_data *data, struct err *err)
+static int unpack(struct file_contents *file, struct module_data *data, struct err *err)
 {
+	const enum decompress_format format = decompress_detect(file->bytes);
 	uint8_t *out;
 	size_t size;
-	int r = decompress(format, file->bytes, MAX_MODULE, &out, &size, err);
+	int r;
 
+	if (format == DECOMPRESS_UNKNOWN) {
+		*data = (struct module_data){ file->bytes, file->mapped };
+		return 0;
+	}
+	r = decompress(format, file->bytes, MAX_MODULE, &out, &size, err);
 	file_release(file);
 	if (!r)
 		*data = (struct module_data){ .bytes = { out, size } };
 	return r;
 }
 
-int modules_read(const char *path, struct module_data *data, struct err *err)
+/* Nothing else is for a guest, whatever it is that lies there. */
+static int check_elf(struct module_data *data, struct err *err)
 {
-	enum decompress_format format;
+	static const uint8_t magic[] = { 0x7f, 'E', 'L', 'F' };
+
+	if (data->bytes.size >= sizeof(magic) &&
+	    !memcmp(data->bytes.data, magic, sizeof(magic)))
+		return 0;
+	modules_release(data);
+	return err_set(err, "not an ELF file, which modules are");
+}
+
+int modules_read(const struct modules *modules, const struct module *module,
+		 struct module_data *data, struct err *err)
+{
 	struct file_contents file;
 
 	*data = (struct module_data){ .mapped = 0 };
-	if (file_read(&file, path, MAX_MODULE, err))
-		return -1;
-	format = decompress_detect(file.bytes);
-	if (format != DECOMPRESS_UNKNOWN)
-		return unpack(&file, format, data, err)
-			       ? err_prefix(err, "module \"%s\": ", path)
-			       : 0;
-	*data = (struct module_data){ .bytes = file.bytes, .mapped = file.mapped };
+	if (beneath_read(&file, modules->fd, module->path, MAX_MODULE, err) ||
+	    unpack(&file, data, err) || check_elf(data, err))
+		return err_prefix(err, "module \"%s/%s\": ", modules->folder,
+				  module->path);
 	return 0;
 }
 
@@ -148,4 +124,5 @@ void modules_release(struct module_data *data)
 		file_release(&file);
 	else
 		decompress_free((uint8_t *)(uintptr_t)data->bytes.data, data->bytes.size);
+	*data = (struct module_data){ .mapped = 0 };
 }

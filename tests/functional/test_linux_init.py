@@ -140,6 +140,67 @@ def test_left_behind():
     assert lines == ["early", "late"]
 
 
+@pytest.fixture(name="tree")
+def make_tree(tmp_path):
+    """A root with a kernel and the modules that a command needs. busybox lists them, as
+    text only; what kmod would look up is not there. (ROOT, MODULES)"""
+    folder = os.path.dirname(linux.kernel("generic", KERNEL))
+    with open(os.path.join(folder, "version"), encoding="ascii") as file:
+        release = file.read().strip()
+    root = tmp_path / "root"
+    modules = root / "lib/modules" / release
+    for name in ("drivers/virtio", "drivers/char/virtio_console.ko", "net/9p", "fs/9p",
+                 "fs/netfs", "fs/fscache", "fs/overlayfs"):
+        source = os.path.join(folder, "root/lib/modules", release, "kernel", name)
+        target = modules / "kernel" / name
+        os.makedirs(target.parent, exist_ok=True)
+        (shutil.copytree if os.path.isdir(source) else shutil.copy)(source, target)
+    (root / "boot").mkdir()
+    os.symlink(os.path.join(folder, KERNEL), root / "boot/vmlinuz")
+    subprocess.run(["busybox", "depmod", "-b", root, release], check=True, cwd=root)
+    assert not list(modules.glob("*.bin"))
+    return root, modules
+
+
+def test_modules_by_text_alone(tree):
+    """Beside the kernel; and the guest boots."""
+    result = tane.run("-k", tree[0] / "boot/vmlinuz", "--", "cut", "-d ", "-f1", "/proc/modules",
+                      seconds=SECONDS)
+    assert {"9p", "overlay", "virtio_console", "virtio_pci"} <= set(check(result))
+
+
+@pytest.mark.nokvm
+def test_modules_of_a_hostile_tree(tree, tmp_path):
+    """No file but a module of the tree gets to a guest, wherever links and lists lead."""
+    root, modules = tree
+    module = modules / "kernel/drivers/char/virtio_console.ko"
+    secret = tmp_path / "secret"
+    secret.write_text("for nobody else")
+    shutil.copy(module, tmp_path / "outside.ko")
+    listed = (modules / "modules.dep").read_text()
+
+    def expect(message):
+        result = tane.run("-k", root / "boot/vmlinuz", "--root", root, "--rw",
+                          "--dump-initrd", tmp_path / "initrd", "--", "true")
+        assert result.status == 125
+        assert result.error_text().endswith(f"{message}\n")
+        assert not (tmp_path / "initrd").exists()
+
+    for target in (secret, tmp_path / "outside.ko", "../../../../../../../outside.ko"):
+        module.unlink()
+        module.symlink_to(target)
+        expect(f'module "{root}/boot/../lib/modules/{modules.name}/kernel/drivers/char/'
+               'virtio_console.ko": a link or ".." in its path leads out of the folder: put '
+               "the file itself there")
+    module.unlink()
+    shutil.copy(secret, module)
+    expect("not an ELF file, which modules are")
+    name = "kernel/drivers/char/virtio_console.ko"
+    for path in (tmp_path / "virtio_console.ko", "../virtio_console.ko"):
+        (modules / "modules.dep").write_text(listed.replace(f"{name}:", f"{path}:"))
+        expect(f'modules.dep has "{path}", which is not in the folder')
+
+
 def test_dump_initrd(tmp_path):
     """What --dump-initrd writes is an archive of the init, its modules and the record."""
     result = run("true", "--dump-initrd", tmp_path / "initrd", "-n", "user")
