@@ -98,7 +98,9 @@ static bool last_word(struct bytes *text, struct bytes *word)
 /* The kernel makes no difference between '-' and '_'. */
 static char plain(char c)
 {
-	return c == '-' ? '_' : c;
+	if (c == '-')
+		return '_';
+	return c;
 }
 
 /* The name of the module in a file. false: no module can be called that. */

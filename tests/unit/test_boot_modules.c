@@ -216,9 +216,11 @@ static void test_large(void **state)
 		modules_free(&modules);
 	}
 	/* One module that needs itself, millions of times. */
-	strcpy(text, "a.ko:");
-	for (size_t at = strlen(text); at + 2 <= 16 * MIB; at += 2)
-		strcpy(text + at, " a");
+	for (size_t at = 0; at < 16 * MIB; at++)
+		text[at] = at % 2 ? 'a' : ' ';
+	text[16 * MIB] = '\0';
+	text[0] = 'a';
+	text[1] = ':';
 	expect_of_dep(text, "a", "a");
 	free(text);
 }
