@@ -148,6 +148,12 @@ static bool find_built(const struct kernel_places *places, char *path, size_t si
 	return false;
 }
 
+/* Debian's name of this architecture. */
+static const char *debian_name(void)
+{
+	return strcmp(arch_name, "x86_64") == 0 ? "amd64" : arch_name;
+}
+
 int default_kernel(const struct kernel_places *places, char *path, size_t size,
 		   struct err *err)
 {
@@ -163,9 +169,9 @@ int default_kernel(const struct kernel_places *places, char *path, size_t size,
 			       "(sudo chmod a+r %s), or name another one (-k FILE)",
 			       refused, refused);
 	return err_set(err,
-		       "no kernel in %s, nor in ./%s of a kernel's sources: name one (-k "
-		       "FILE)",
-		       places->boot, places->sources);
+		       "no kernel in %s, nor in ./%s of a kernel's sources: install a "
+		       "package of one (Debian: linux-image-%s), or name one (-k FILE)",
+		       places->boot, places->sources, debian_name());
 }
 
 /* -- modules -- */

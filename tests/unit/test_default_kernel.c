@@ -69,6 +69,8 @@ static void test_order(void **state)
 
 	(void)state;
 	assert_int_equal(default_kernel(&places, path, sizeof(path), &err), -1);
+	assert_non_null(
+		strstr(err.text, "install a package of one (Debian: linux-image-"));
 	assert_non_null(strstr(err.text, "name one (-k FILE)"));
 	/* What was built here, then the newest, then what runs. */
 	run("mkdir -p %s/%s/boot && cd %s/%s/boot && touch bzImage Image", sources,
