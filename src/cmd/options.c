@@ -531,6 +531,71 @@ static int next_option(const struct grammar *grammar, int argc, char **argv,
 	return option;
 }
 
+/* No name of an option is as long. */
+#define MAX_NAME 32
+
+/* How many letters to add, drop or change to get from a to b; MAX_NAME: one is too long. */
+static unsigned distance(const char *a, size_t a_length, const char *b)
+{
+	const size_t b_length = strlen(b);
+	unsigned row[MAX_NAME];
+
+	if (a_length >= MAX_NAME || b_length >= MAX_NAME)
+		return MAX_NAME;
+	for (unsigned j = 0; j <= b_length; j++)
+		row[j] = j;
+	for (size_t i = 0; i < a_length; i++) {
+		unsigned diagonal = row[0]++;
+
+		for (size_t j = 0; j < b_length; j++) {
+			const unsigned changed = diagonal + (a[i] != b[j]);
+			const unsigned moved =
+				(row[j] < row[j + 1] ? row[j] : row[j + 1]) + 1;
+
+			diagonal = row[j + 1];
+			row[j + 1] = changed < moved ? changed : moved;
+		}
+	}
+	return row[b_length];
+}
+
+/* The only option that begins so, or else the nearest that is near; NULL: none. */
+static const char *similar(const struct grammar *grammar, const char *name)
+{
+	const size_t length = strcspn(name, "=");
+	const char *begins = NULL, *nearest = NULL;
+	unsigned nr_begin = 0, best = 3;
+
+	if (length < 3) /* near to too many */
+		return NULL;
+	for (const struct option *o = grammar->options; o->name; o++) {
+		const unsigned d = distance(name, length, o->name);
+
+		if (d == 0) /* its value is what is wrong */
+			return NULL;
+		if (strncmp(o->name, name, length) == 0) {
+			begins = o->name;
+			nr_begin++;
+		}
+		if (d < best) {
+			nearest = o->name;
+			best = d;
+		}
+	}
+	return nr_begin == 1 ? begins : nearest;
+}
+
+static void unknown(const struct grammar *grammar, const char *word, struct err *err)
+{
+	const char *name =
+		strncmp(word, "--", 2) == 0 ? similar(grammar, word + 2) : NULL;
+
+	if (name)
+		err_set(err, "unknown option \"%s\": did you mean --%s?", word, name);
+	else
+		err_set(err, "unknown option \"%s\"", word);
+}
+
 static int apply_or_more(const struct options_more *more, int option, char *value,
 			 struct vm_config *config, struct err *err)
 {
@@ -556,7 +621,7 @@ static enum options_result parse(int argc, char **argv, struct vm_config *config
 		if (option == 'h')
 			return OPTIONS_HELP;
 		if (option == '?') {
-			err_set(err, "unknown option \"%s\"", word);
+			unknown(&grammar, word, err);
 			return OPTIONS_ERROR;
 		}
 		if (option == ':') {

@@ -53,7 +53,7 @@ def tane_command(*args):
      '--mem: "18446744073709551616B" is too large'),
     (["-k", "x", "-m", "1.5G"],
      '--mem: "1.5G" is not a size: its number is not whole and decimal (try 512M or 2G)'),
-    (["-k", "x", "--mem=1", "--stat"], 'unknown option "--stat"'),
+    (["-k", "x", "--mem=1", "--stat"], 'unknown option "--stat": did you mean --stats?'),
     (["-k", "x", "-m", "1M"], "--mem: 1024 KiB: a kernel needs at least 2 MiB"),
     (["-k", "x", "--rom", "y"], "--rom and --kernel exclude each other"),
     (["--rom", "x", "-i", "y"], "--initrd, --params and --boot belong to --kernel, not to "
